@@ -1,0 +1,21 @@
+# Every door of the project: `make demo` shows it working, `make test` proves it. Both set everything up first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN    := .venv/bin
+READY  := .venv/.installed
+LOCK   := requirements.txt
+
+.PHONY: help setup lock demo up down test slow check services docs bench-features bench-forecast clean
+help:                 ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+setup: $(READY)       ## virtual environment with the locked packages; a second run installs nothing
+$(READY): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else f"Metrify needs Python 3.11, found {sys.version.split()[0]}; set PYTHON=/path/to/python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	sed -n '/^uv==/,/^ *#/p' $(LOCK) > .venv/uv.txt && $(BIN)/pip install --quiet --require-hashes -r .venv/uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock:                 ## resolve pyproject.toml anew into the hash-locked requirements.txt (names no host)
+	$(BIN)/uv pip compile --quiet --extra dev --generate-hashes --python-version 3.11 --no-emit-index-url --no-header pyproject.toml -o $(LOCK)

@@ -1,0 +1,78 @@
+"""What features are made of, read from the lake: validated readings, production and the meter's surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from metrify.features.frame import Sources
+from metrify.features.rows import Calendar
+from metrify.features.weather import Weather
+from metrify.lake.panels import aligned_panel, meter_groups
+from metrify.lake.tables import Lake
+from metrify.schema import HOLIDAY, WEATHER
+from metrify.settings import Settings
+from metrify.vee.rules import trusted, validate
+
+__all__ = ["SOLAR_COLUMNS", "Surroundings", "reading_columns", "validated_sources"]
+
+SOLAR_COLUMNS = ["meter_id", "timestamp", "generation_kwh"]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is small enough to be everywhere: meters, weather and extra holidays, read once from the lake."""
+
+    meters: pd.DataFrame
+    """METER rows in force, one per meter"""
+    weather: dict[str, Weather] = field(default_factory=dict)
+    """by location"""
+    holidays: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)
+    """public holidays of the HOLIDAY table by country and subdivision, days since 1970-01-01"""
+
+    @classmethod
+    def read(cls, lake: Lake, since: np.datetime64 | None = None) -> Surroundings:
+        """From the lake's METER, WEATHER (from `since` on) and HOLIDAY tables."""
+        weather = Weather.by_location(lake.read(WEATHER, since=since)) if lake.exists(WEATHER) else {}
+        days: dict[tuple[str, str], set[int]] = {}
+        for row in lake.read(HOLIDAY).to_pylist() if lake.exists(HOLIDAY) else []:
+            if row["kind"] == "public":
+                day = int(np.datetime64(row["date"], "D").astype(np.int64))
+                days.setdefault((row["country"], row["subdivision"]), set()).add(day)
+        return cls(lake.meters(), weather, {place: frozenset(found) for place, found in days.items()})
+
+    def calendar(self, zone: str, country: str, subdivision: str) -> Calendar:
+        """The clock and the holidays of a place."""
+        of_country = self.holidays.get((country, ""), frozenset())
+        return Calendar(zone, country, subdivision, of_country | self.holidays.get((country, subdivision), frozenset()))
+
+
+def reading_columns(settings: Settings) -> list[str]:
+    """The READING columns that forecasting reads."""
+    return ["meter_id", "timestamp", settings.forecasting.target, "available_at"]
+
+
+def validated_sources(
+    readings: pa.Table, solar: pa.Table | None, surroundings: Surroundings, settings: Settings
+) -> Iterator[Sources]:
+    """Panels of readings without what the validation rules flag, with all that belongs to their meters.
+
+    `readings` has `reading_columns`, `solar` SOLAR_COLUMNS; the order of rows does not matter.
+    """
+    target = settings.forecasting.target
+    for group in meter_groups(readings, target, surroundings.meters, settings.site):
+        flags = validate(group.panel, group.exports, settings.vee)
+        history = trusted(group.panel, flags)
+        step = history.step_minutes
+        yield Sources(
+            history,
+            surroundings.calendar(group.zone, group.country, group.subdivision),
+            group.meters,
+            aligned_panel(solar, "generation_kwh", history.meter_ids, step) if solar is not None else None,
+            surroundings.weather,
+            group.available,
+        )

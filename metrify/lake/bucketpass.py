@@ -1,0 +1,66 @@
+"""The one pass over a table's buckets: an actor takes a bucket's files, nothing is shuffled, nothing is collected."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from metrify.lake.tables import Lake
+from metrify.schema import Table
+
+__all__ = ["BucketFiles", "over_buckets"]
+
+
+@dataclass(frozen=True)
+class BucketFiles:
+    """One bucket's Parquet files, by table name."""
+
+    bucket: int
+    files: dict[str, list[str]]
+
+
+class _Actor:
+    """Holds a worker, so that what is loaded once serves every bucket that the actor gets."""
+
+    def __init__(self, make_worker: Callable[..., Callable[[BucketFiles], Any]], arguments: tuple[Any, ...]):
+        self._work = make_worker(*arguments)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        return {"result": [pickle.dumps(self._work(pickle.loads(item))) for item in batch["item"]]}
+
+
+def over_buckets(
+    lake: Lake,
+    tables: tuple[Table, ...],
+    make_worker: Callable[..., Callable[[BucketFiles], Any]],
+    arguments: tuple[Any, ...],
+    *,
+    actors: int | None = None,
+) -> Iterator[tuple[int, Any]]:
+    """Run a worker over every bucket of the first table on a Ray Data actor pool; yields (buckets in all, result).
+
+    `make_worker(*arguments)` is called once an actor. The current Ray session is used; `actors` defaults to its CPUs.
+    """
+    import ray
+
+    files = {table.name: lake.paths(table) for table in tables if lake.exists(table)}
+    buckets = sorted(files.get(tables[0].name, {}))
+    if not buckets:
+        return
+    items = [
+        {"item": pickle.dumps(BucketFiles(bucket, {name: found.get(bucket, []) for name, found in files.items()}))}
+        for bucket in buckets
+    ]
+    size = min(actors or max(int(ray.cluster_resources().get("CPU", 1)), 1), len(buckets))
+    results = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+        _Actor,
+        fn_constructor_args=(make_worker, arguments),
+        batch_size=1,
+        batch_format="numpy",
+        compute=ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=2),
+        num_cpus=1,
+    )
+    for row in results.iter_rows():
+        yield len(buckets), pickle.loads(row["result"])

@@ -1,0 +1,191 @@
+"""The one door for files: CSV and Parquet into any table, through a mapping; what cannot enter is quarantined."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metrify.errors import BadMapping
+from metrify.lake.conversion import convert
+from metrify.lake.delta import placed
+from metrify.lake.mapping import Mapping
+from metrify.lake.quarantine import as_json, quarantine_rows
+from metrify.lake.raw import ROW, RawFile, melt
+from metrify.lake.scan import time_column
+from metrify.lake.settle import conflict_reasons, settle
+from metrify.lake.staging import Staging
+from metrify.lake.stamps import NO_OFFSET
+from metrify.lake.tables import Lake, Written
+from metrify.schema import QUARANTINE, READING, Table, table
+from metrify.settings import Workspace
+
+__all__ = ["FileReport", "IngestReport", "ingest"]
+
+Progress = Callable[[int], None]
+
+
+@dataclass
+class FileReport:
+    """What became of one file: each of its rows is counted once, in `written` or in `quarantined`."""
+
+    file: str
+    rows: int = 0
+    """rows read; of a wide file its filled cells"""
+    written: Written = field(default_factory=Written)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    """rows in QUARANTINE by kind of reason"""
+    warnings: Counter[str] = field(default_factory=Counter)
+    first: datetime | None = None
+    last: datetime | None = None
+    meters: int = 0
+
+
+@dataclass
+class IngestReport:
+    """What became of the files of one call."""
+
+    table: str
+    files: list[FileReport] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+    @property
+    def written(self) -> Written:
+        return sum((file.written for file in self.files), Written())
+
+    @property
+    def quarantined(self) -> int:
+        return sum(file.quarantined.total() for file in self.files)
+
+
+def ingest(
+    workspace: Workspace,
+    into: Table | str,
+    paths: Iterable[Path | str],
+    mapping: Mapping | Path | str | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Load files, one after the other, into a table; a file that was loaded before changes nothing.
+
+    Without a mapping the columns are those of the table and stamps carry an offset. `progress` is told how many rows
+    are done. A file that cannot be read to its end leaves nothing behind. Raises UnknownName, UnreadableFile,
+    MissingColumns, UnknownKeys, BadMapping, LakeConflict.
+    """
+    found = into if isinstance(into, Table) else table(into)
+    where = "mapping" if mapping is None or isinstance(mapping, Mapping) else str(mapping)
+    checked = Mapping.read(mapping) if isinstance(mapping, (str, Path)) else mapping
+    if checked is not None:
+        checked.checked(found, where)
+    report = IngestReport(found.name)
+    for path in paths:
+        done = report.rows
+        load = _Load(Lake(workspace), found, Path(path), checked, where)
+        report.files.append(load.run(lambda rows, done=done: progress(done + rows) if progress else None))
+    return report
+
+
+class _Load:
+    """One file on its way: read once and put aside by series, then converted, settled and written batch by batch."""
+
+    def __init__(self, lake: Lake, found: Table, path: Path, mapping: Mapping | None, where: str):
+        self.lake, self.table, self.path, self.where = lake, found, path, where
+        self.raw = RawFile.open(path, mapping.delimiter if mapping else ",")
+        self.mapping = mapping or Mapping.plain(found, self.raw.names, str(path))
+        self.mapping.fits(self.raw.names, str(path))
+        self.now = pd.Timestamp.now("UTC").floor("us")
+        self.report = FileReport(path.name)
+        self.meters: set[str] = set()
+
+    def run(self, progress: Progress) -> FileReport:
+        with tempfile.TemporaryDirectory(prefix="metrify-") as folder:
+            staging = Staging(Path(folder), self.lake.workspace.buckets)
+            self._stage(staging)
+            self._quarantine_broken()
+            for batch in staging.batches():
+                self._write(batch)
+                progress(self.report.rows)
+        self.report.meters = len(self.meters)
+        if not self.report.rows:
+            self.report.warnings["the file holds no rows"] += 1
+        return self.report
+
+    def _stage(self, staging: Staging) -> None:
+        cells = len(self.mapping.cells(self.raw.names))
+        series = self.mapping.sources(self.table).get(self.table.key[0])
+        for place, chunk in enumerate(self.raw.chunks(max(cells, 1))):
+            rows = melt(chunk, self.mapping) if cells else chunk
+            if cells and rows.num_rows < chunk.num_rows * cells:
+                self.report.warnings["empty cells: no reading"] += chunk.num_rows * cells - rows.num_rows
+            if place == 0:
+                self._refuse_clock_without_zone(convert(rows, self.table, self.mapping, self.now).reasons)
+            staging.add(rows, series.column if series else None)
+
+    def _refuse_clock_without_zone(self, reasons: pa.Array) -> None:
+        """One stamp without an offset is a bad row; all of them, before anything is written, are a bad mapping."""
+        lacking = pc.fill_null(pc.ends_with(reasons, NO_OFFSET), False)
+        if len(reasons) and pc.all(lacking).as_py():
+            raise BadMapping(self.where, f"{self.path.name}: {NO_OFFSET}", 'Add zone, such as zone = "Europe/London".')
+
+    def _write(self, batch: pa.Table) -> None:
+        converted = convert(batch, self.table, self.mapping, self.now)
+        good = np.asarray(pc.is_null(converted.reasons))
+        rows = placed(self.table, converted.rows.filter(pa.array(good)), self.lake.workspace.buckets)
+        settled = settle(self.table, rows)
+        refused = np.concatenate([np.flatnonzero(~good), np.flatnonzero(good)[settled.refused]])
+        reasons = converted.reasons.drop_null().to_pylist() + conflict_reasons(self.table, rows, settled)
+        came = batch.take(pa.array(refused))
+        self._quarantine(
+            came[ROW].to_pylist(), reasons, [as_json(row) for row in came.drop_columns([ROW]).to_pylist()]
+        )
+        self.report.written += replace(self.lake.write(self.table, settled), refused=0)  # told as quarantined
+        self.report.rows += batch.num_rows
+        self._describe(settled.rows)
+
+    def _quarantine_broken(self) -> None:
+        broken = self.raw.broken
+        self._quarantine(
+            [row.number for row in broken],
+            [row.reason for row in broken],
+            [as_json({"line": row.text}) for row in broken],
+        )
+        self.report.rows += len(broken)
+
+    def _quarantine(self, numbers: list[int], reasons: list[str], contents: list[str]) -> None:
+        if reasons:
+            refused = quarantine_rows(self.table, self.path.name, numbers, reasons, contents, self.now)
+            self.lake.upsert(QUARANTINE, refused)
+            self.report.quarantined.update(reason.split(" (")[0] for reason in reasons)
+
+    def _describe(self, rows: pa.Table) -> None:
+        """What a person should know of the rows that entered."""
+        if not rows.num_rows:
+            return
+        ends = pc.min_max(rows[time_column(self.table)])
+        known = [time for time in (self.report.first, self.report.last, *(ends[key].as_py() for key in ("min", "max"))) if time]
+        self.report.first, self.report.last = min(known), max(known)
+        if "meter_id" in self.table.names:
+            self.meters.update(rows["meter_id"].unique().to_pylist())
+        warnings = {}
+        if self.table is READING:
+            warnings["kwh below zero: a net meter exports, else it is wrong"] = pc.sum(pc.less(rows["kwh"], 0)).as_py()
+        if self.mapping.interval_minutes and self.table.measures:
+            off = _off_grid(rows["timestamp"], self.mapping.interval_minutes)
+            warnings[f"off the grid of {self.mapping.interval_minutes} minutes"] = off
+        self.report.warnings.update({text: count for text, count in warnings.items() if count})
+
+
+def _off_grid(times: pa.ChunkedArray, minutes: int) -> int:
+    """How many times are off the grid that most are on."""
+    phases = times.to_numpy().astype("datetime64[us]").astype(np.int64) % (minutes * 60_000_000)
+    return len(phases) - int(np.unique(phases, return_counts=True)[1].max())

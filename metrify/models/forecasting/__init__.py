@@ -1,0 +1,1 @@
+"""Forecasting families: mean and quantiles of a meter's next intervals."""

@@ -1,0 +1,79 @@
+"""The page: one HTML file that needs no network, no script and no server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from metrify.report import league, words
+from metrify.report.content import Report
+from metrify.report.figures import figures
+from metrify.report.palette import variables
+
+__all__ = ["render", "write"]
+
+_HERE = Path(__file__).parent
+_MOST_REASONS = 12
+_MOST_ANSWERS = 12
+
+
+def write(report: Report, path: Path) -> Path:
+    """Write the report as one HTML file; folders are made if need be. Returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(report), encoding="utf-8")
+    return path
+
+
+def render(report: Report) -> str:
+    """The whole page as HTML."""
+    filters = {name: getattr(words, name) for name in words.__all__ if name not in {"MISSING", "period"}}
+    world = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    world.filters.update(filters)
+    return world.get_template("report.html.j2").render(_content(report))
+
+
+def _content(report: Report) -> dict[str, Any]:
+    table = league.standings(report.league)
+    quality = report.quality
+    return {
+        "report": report,
+        "css": Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        "light": Markup(variables(0)),
+        "dark": Markup(variables(1)),
+        "headline": league.headline(table),
+        "champion": league.champion(table),
+        "league": _records(table),
+        "figures": figures(report),
+        "findings": _records(quality.findings) if quality else [],
+        "quarantined": _records(quality.quarantined) if quality else [],
+        "served": _answers(report),
+        "seconds": sum(stage.seconds for stage in report.stages),
+        "most_reasons": _MOST_REASONS,
+        "missing": words.MISSING,
+        "period": words.period,
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return table.to_dict("records")
+
+
+def _answers(report: Report) -> list[dict[str, Any]]:
+    """The first served answers, by the clock of their meter."""
+    rows = report.served.head(_MOST_ANSWERS)
+    if rows.empty:
+        return []
+    local = [
+        f"{pd.to_datetime(time, utc=True).tz_convert(zone):%a %d %b %H:%M}"
+        for time, zone in zip(rows["timestamp"], rows["zone"], strict=True)
+    ]
+    return _records(
+        rows.assign(local=local, **{name: rows.get(name, np.nan) for name in ("q10", "q50", "q90", "mean")})
+    )

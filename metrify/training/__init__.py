@@ -1,0 +1,1 @@
+"""Splits by time, fitting, searching and backtesting."""

@@ -1,0 +1,62 @@
+"""Splits by time: what is learned from always ends before what is judged on begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metrify.errors import BadValue
+
+__all__ = ["Fold", "folds", "parse_time", "within"]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Learn from what was true before `train_until`, be judged on issues from `test_from` up to `test_until` [UTC]."""
+
+    train_from: np.datetime64
+    train_until: np.datetime64
+    test_from: np.datetime64
+    test_until: np.datetime64
+
+
+def parse_time(text: str, field: str) -> np.datetime64:
+    """A date or time (UTC unless it says otherwise) as datetime64[s]. Raises BadValue."""
+    try:
+        stamp = pd.Timestamp(text)
+    except ValueError as error:
+        raise BadValue(field, "a date or time such as 2013-11-01 or 2013-11-01T00:00Z", text) from error
+    stamp = stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp
+    return stamp.to_numpy().astype("datetime64[s]")
+
+
+def folds(
+    issues: NDArray[np.datetime64],
+    *,
+    train_until: np.datetime64 | None,
+    test_until: np.datetime64 | None,
+    number: int,
+    refit: bool,
+) -> list[Fold]:
+    """Rolling origins over the available issue times.
+
+    Without `train_until`, the last fifth of the issues is the test. The test is cut into `number` windows; with `refit`
+    each window is forecast by a model that learned up to its begin, else all by the model of the first.
+    """
+    first, last = issues.min(), issues.max()
+    begin = train_until if train_until is not None else issues[int(len(issues) * 0.8)]
+    end = test_until if test_until is not None else last + np.timedelta64(1, "s")
+    if not first < begin < end or begin > last:
+        raise BadValue("train_until", f"a time between {first} and {last}, before test_until", str(begin))
+    edges = [begin + (end - begin) * k // number for k in range(number)] + [end] if refit else [begin, end]
+    edges = [edge.astype("datetime64[s]") for edge in edges]
+    return [Fold(first, start, start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def within(rows: pd.DataFrame, first: np.datetime64, until: np.datetime64) -> pd.DataFrame:
+    """Rows issued from `first` up to, not including, `until`."""
+    issues = rows["issue_time"].to_numpy()
+    return rows[(issues >= first) & (issues < until)]

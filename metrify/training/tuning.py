@@ -1,0 +1,179 @@
+"""The part of a search that is Ray Tune; imported by a search that has trials to run."""
+
+# ruff: noqa: ARG002  Tune names the arguments of a callback
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+import cloudpickle
+import optuna
+import ray
+from ray import tune
+from ray.actor import ActorHandle
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.logger import JsonLoggerCallback
+from ray.tune.schedulers import AsyncHyperBandScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+from metrify.cluster import variables
+from metrify.models.base import Batch, Model
+from metrify.training.journal import Journal, State, TrialRow
+from metrify.training.space import default_point, distributions
+from metrify.training.trial import FINISHED, METRICS, Objective, Trial
+
+__all__ = ["Plan", "run"]
+
+FIRST_RUNG = 2
+"""reports of a trial before ASHA may stop it"""
+REDUCTION = 3
+"""of so many trials that reach a rung one goes on"""
+TUNE = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # JSON is enough: TensorBoard's logger costs imports and files
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # Tune imports MLflow, only to count who uses it
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new one is not silent when told to be
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # errors are in the table of trials
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be searched, and how far."""
+
+    family: type[Model]
+    objective: Objective
+    metric: str
+    mode: Literal["min", "max"]
+    trials: int
+    """in all, with those that ended in earlier calls"""
+    deadline: float
+    """seconds since the epoch"""
+    seed: int
+    workers: int | None
+
+
+def run(plan: Plan, journal: Journal, train: Batch, valid: Batch, ended: Callable[[], None]) -> None:
+    """Run the trials that the journal does not hold yet, until the plan's trials or time are used up.
+
+    `ended` is called whenever a trial has ended. Raises KeyboardInterrupt when a person interrupts it.
+    """
+    done = journal.rows()
+    trial = Trial(plan.family, plan.objective, plan.metric)
+
+    def fit(config: dict[str, float], train: Batch, valid: Batch) -> None:
+        trial(config, train, valid)
+
+    logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # failed trials are in the table
+    data = {"train": ray.put(train), "valid": ray.put(valid)}
+    with variables(TUNE):
+        tune.run(
+            tune.with_parameters(fit, **data),
+            name=f"call-{int(time.time() * 1000)}",
+            storage_path=str(journal.tune.resolve()),
+            search_alg=_searcher(plan, done),
+            scheduler=_scheduler(plan),
+            num_samples=plan.trials - len(done),
+            time_budget_s=max(plan.deadline - time.time(), 0.1),
+            resources_per_trial={"cpu": 1},
+            max_concurrent_trials=plan.workers or max(int(ray.cluster_resources().get("CPU", 1)), 1),
+            reuse_actors=True,
+            callbacks=[Watch(journal, plan.deadline, ended), JsonLoggerCallback()],
+            raise_on_failed_trial=False,
+            verbose=0,
+        )
+    ray.internal.free(list(data.values()))  # Tune holds on to them for as long as the process lives
+    if len(journal.rows()) < plan.trials and time.time() < plan.deadline:
+        raise KeyboardInterrupt  # Tune takes the signal for itself and returns
+
+
+def _scheduler(plan: Plan) -> AsyncHyperBandScheduler:
+    return AsyncHyperBandScheduler(
+        metric=plan.metric, mode=plan.mode, grace_period=FIRST_RUNG, reduction_factor=REDUCTION
+    )
+
+
+def _searcher(plan: Plan, done: Sequence[TrialRow]) -> OptunaSearch | None:
+    """Optuna, told what earlier calls found out; None for a family without a space, whose one trial is its defaults."""
+    space = distributions(plan.family)
+    if not space:
+        return None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    first = [] if any(row.trial == 0 for row in done) else [default_point(plan.family)]
+    # with the seed of the first call the sampler would propose the same random trials once more
+    sampler = optuna.samplers.TPESampler(seed=plan.seed + len(done))
+    searcher = OptunaSearch(space, plan.metric, plan.mode, first, sampler)
+    for row in done:
+        value = row.metrics.get(plan.metric)
+        searcher.add_evaluated_point(row.point, value, error=value is None)
+    return searcher
+
+
+class Watch(tune.Callback):
+    """Numbers the trials, writes each into the journal as it ends, and ends those that run when the time is up."""
+
+    def __init__(self, journal: Journal, deadline: float, ended: Callable[[], None]):
+        taken = {row.trial for row in journal.rows()}
+        self.journal = journal
+        self.deadline = deadline
+        self.ended = ended
+        self.free = (number for number in count() if number not in taken)
+        self.numbers: dict[str, int] = {}
+        self.started: dict[str, float] = {}
+        self.running: dict[str, ActorHandle] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        self._number(trials)
+        self.started[trial.trial_id] = time.monotonic()
+        self.running[trial.trial_id] = trial.temporary_state.ray_actor
+
+    def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        self._write(trial, "finished" if trial.last_result.get(FINISHED) else "stopped")
+
+    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        self._number(trials)  # its worker may not even have started
+        self._write(trial, "failed", _cause(trial))
+
+    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        if time.time() < self.deadline:
+            return
+        for trial in trials:
+            if actor := self.running.get(trial.trial_id):
+                self._write(trial, "out of time")
+                ray.kill(actor)  # Tune waits for the end of the fit, which may take hours
+
+    def _number(self, trials: list[TuneTrial]) -> None:
+        """In the order in which they were proposed, the defaults first; their workers start in any order."""
+        for trial in trials:
+            if trial.trial_id not in self.numbers:
+                self.numbers[trial.trial_id] = next(self.free)
+
+    def _write(self, trial: TuneTrial, state: State, error: str = "") -> None:
+        self.running.pop(trial.trial_id, None)
+        result = trial.last_result or {}
+        row = TrialRow(
+            trial=self.numbers[trial.trial_id],
+            state=state,
+            point=trial.config,
+            metrics=result.get(METRICS, {}),
+            reports=result.get("training_iteration", 0),
+            seconds=round(time.monotonic() - self.started.get(trial.trial_id, time.monotonic()), 3),
+            error=error,
+        )
+        self.journal.write(row)
+        self.ended()
+
+
+def _cause(trial: TuneTrial) -> str:
+    """What went wrong in the worker, as Python names it."""
+    path = trial.pickled_error_file
+    if path is None or not Path(path).exists():
+        return trial.get_error() or "unknown"
+    error = cloudpickle.loads(Path(path).read_bytes())
+    cause = getattr(error, "cause", error)
+    return f"{type(cause).__name__}: {cause}"

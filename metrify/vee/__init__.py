@@ -1,0 +1,1 @@
+"""Validation, estimation and editing: the utility's rules, before any learning."""

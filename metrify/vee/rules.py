@@ -1,0 +1,120 @@
+"""Validation rules: each says which readings of a panel it would not bill, and changes none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metrify.panel import Panel
+from metrify.settings import VeeSettings
+
+__all__ = ["RULES", "Rule", "findings", "trusted", "validate"]
+
+Flags = NDArray[np.uint32]
+Found = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: `find(panel, exports, settings)` gives True, [M, T], where it holds."""
+
+    name: str
+    severity: str
+    """error: the reading is not used by models and bills; warning: it is used and looked at; info: it is told"""
+    meaning: str
+    find: Callable[[Panel, NDArray[np.bool_], VeeSettings], Found]
+
+
+def _missing(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) -> Found:
+    """No reading in an interval between the meter's first and last reading."""
+    known = panel.mask
+    begun = np.logical_or.accumulate(known, axis=1)
+    goes_on = np.logical_or.accumulate(known[:, ::-1], axis=1)[:, ::-1]
+    return begun & goes_on & ~known
+
+
+def _negative(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) -> Found:
+    """Below zero at a meter behind which nothing generates."""
+    return (panel.values < 0) & ~exports[:, None]
+
+
+def _stuck(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) -> Found:
+    """The same value, not zero, again and again for `stuck_hours`: the display froze, the register did not move."""
+    values = panel.values
+    least = max(round(settings.stuck_hours * 60 / panel.step_minutes), 2)
+    same = np.zeros(values.shape, bool)
+    same[:, 1:] = (values[:, 1:] == values[:, :-1]) & (values[:, 1:] != 0)
+    return _runs_of(same, least)
+
+
+def _spike(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) -> Found:
+    """Above `spike_factor` times the meter's own 99.9th percentile."""
+    found = np.zeros(panel.values.shape, bool)
+    for meter, values in enumerate(panel.values):
+        known = np.abs(values[np.isfinite(values)])
+        if len(known):
+            limit = settings.spike_factor * np.quantile(known, 0.999, method="lower")
+            found[meter] = (np.abs(values) > limit) & (limit > 0)
+    return found
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("missing", "info", "no reading between the first and the last reading of the meter", _missing),
+    Rule("negative", "error", "below zero at a meter behind which nothing generates", _negative),
+    Rule("stuck", "error", "the same value, not zero, over the hours that the settings allow", _stuck),
+    Rule("spike", "error", "above the settings' factor times the meter's own 99.9th percentile", _spike),
+)
+
+
+def validate(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) -> Flags:
+    """Bit k of flags[m, t] is set where RULES[k] holds. `exports` says which meters may give energy back, [M]."""
+    flags = np.zeros(panel.values.shape, np.uint32)
+    for bit, rule in enumerate(RULES):
+        flags |= rule.find(panel, exports, settings).astype(np.uint32) << bit
+    return flags
+
+
+def trusted(panel: Panel, flags: Flags) -> Panel:
+    """The panel without the readings that a rule of severity error flagged: what models may learn from."""
+    errors = sum(1 << bit for bit, rule in enumerate(RULES) if rule.severity == "error")
+    return panel.replace(np.where(flags & np.uint32(errors), np.float32(np.nan), panel.values))
+
+
+def findings(panel: Panel, flags: Flags) -> pd.DataFrame:
+    """FINDING rows without `found_at`: one a run of neighbouring intervals that a rule flagged."""
+    parts = [_runs(panel, (flags >> np.uint32(bit)) & 1 > 0, rule) for bit, rule in enumerate(RULES)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _runs(panel: Panel, found: Found, rule: Rule) -> pd.DataFrame:
+    edges = np.diff(np.pad(found.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    meters, first = np.nonzero(edges == 1)
+    last = np.nonzero(edges == -1)[1]
+    step = np.timedelta64(panel.step_minutes * 60, "s")
+    return pd.DataFrame(
+        {
+            "meter_id": panel.meter_ids[meters],
+            "timestamp": panel.start + first * step,
+            "rule": rule.name,
+            "until": panel.start + last * step,
+            "intervals": (last - first).astype(np.int32),
+            "severity": rule.severity,
+            "detail": rule.meaning,
+        }
+    )
+
+
+def _runs_of(same: Found, least: int) -> Found:
+    """From `same as the one before` to members of runs of at least `least` equal values."""
+    edges = np.diff(np.pad(same.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    meters, first = np.nonzero(edges == 1)
+    last = np.nonzero(edges == -1)[1]
+    long = last - first + 1 >= least
+    marks = np.zeros((same.shape[0], same.shape[1] + 1), np.int32)
+    np.add.at(marks, (meters[long], first[long] - 1), 1)
+    np.add.at(marks, (meters[long], last[long]), -1)
+    return np.cumsum(marks, axis=1)[:, :-1] > 0
