@@ -19,3 +19,36 @@ $(READY): $(LOCK) pyproject.toml
 
 lock:                 ## resolve pyproject.toml anew into the hash-locked requirements.txt (names no host)
 	$(BIN)/uv pip compile --quiet --extra dev --generate-hashes --python-version 3.11 --no-emit-index-url --no-header pyproject.toml -o $(LOCK)
+
+demo: setup           ## the main job on the shipped sample: a league table and an HTML report
+	$(BIN)/metrify demo
+
+up: setup             ## start the graph, MLflow and the Ray dashboard, and leave them running
+	$(BIN)/metrify up
+
+down: setup           ## end exactly what `make up` started
+	$(BIN)/metrify down
+
+check: setup          ## linter, types and the floors
+	$(BIN)/ruff check metrify jobs tests benchmarks
+	$(BIN)/ruff format --check metrify jobs tests benchmarks
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+test: check           ## checks and tests, under 15 minutes on 2 cores
+	$(BIN)/pytest
+
+slow: setup           ## own clusters, kills and whole journeys, under 50 minutes
+	$(BIN)/pytest -m slow --timeout 1800
+
+services:             ## Debian's packages that some tests want: a browser
+	apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends --yes chromium fonts-dejavu-core
+
+docs: setup           ## the pages of docs/ that are generated from the code
+	$(BIN)/python -m metrify.schema.page
+
+bench-features: setup ## features beside polars on the same columns
+	$(BIN)/python benchmarks/features.py
+
+clean:                ## forget the virtual environment (the workspace .metrify stays)
+	rm -rf .venv

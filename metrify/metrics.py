@@ -170,9 +170,10 @@ def score_by(rows: pd.DataFrame, by: list[str], *, scale: pd.Series | None = Non
     Raises MissingColumns.
     """
     _require(rows, by)
+    if rows.empty:
+        return pd.DataFrame(columns=[*by, *score(rows, scale=scale)])
     groups = rows.groupby(by, sort=True, observed=True, dropna=False)
-    scored = [dict(zip(by, names, strict=True)) | score(group, scale=scale) for names, group in groups]
-    return pd.DataFrame(scored, columns=None if scored else [*by, *score(rows, scale=scale)])
+    return pd.DataFrame([dict(zip(by, names, strict=True)) | score(group, scale=scale) for names, group in groups])
 
 
 def _counts(actual: Floats, point: Floats) -> dict[str, float]:

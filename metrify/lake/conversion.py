@@ -105,7 +105,9 @@ class _Conversion:
         if factor != (1.0, 0.0, 1.0):
             numbers = (numbers * factor[0] + factor[1]) * factor[2]
         if pa.types.is_integer(column.type):
-            odd = np.flatnonzero(np.isfinite(numbers) & ((numbers != np.round(numbers)) | (np.abs(numbers) > 2**31 - 1)))
+            odd = np.flatnonzero(
+                np.isfinite(numbers) & ((numbers != np.round(numbers)) | (np.abs(numbers) > 2**31 - 1))
+            )
             reasons[odd] = [f"not a whole number ({value})" for value in numbers[odd]]
             numbers[odd] = np.nan
         self._refuse(column.name, reasons)

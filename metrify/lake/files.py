@@ -145,9 +145,7 @@ class _Load:
         refused = np.concatenate([np.flatnonzero(~good), np.flatnonzero(good)[settled.refused]])
         reasons = converted.reasons.drop_null().to_pylist() + conflict_reasons(self.table, rows, settled)
         came = batch.take(pa.array(refused))
-        self._quarantine(
-            came[ROW].to_pylist(), reasons, [as_json(row) for row in came.drop_columns([ROW]).to_pylist()]
-        )
+        self._quarantine(came[ROW].to_pylist(), reasons, [as_json(row) for row in came.drop_columns([ROW]).to_pylist()])
         self.report.written += replace(self.lake.write(self.table, settled), refused=0)  # told as quarantined
         self.report.rows += batch.num_rows
         self._describe(settled.rows)
@@ -172,7 +170,11 @@ class _Load:
         if not rows.num_rows:
             return
         ends = pc.min_max(rows[time_column(self.table)])
-        known = [time for time in (self.report.first, self.report.last, *(ends[key].as_py() for key in ("min", "max"))) if time]
+        known = [
+            time
+            for time in (self.report.first, self.report.last, *(ends[key].as_py() for key in ("min", "max")))
+            if time
+        ]
         self.report.first, self.report.last = min(known), max(known)
         if "meter_id" in self.table.names:
             self.meters.update(rows["meter_id"].unique().to_pylist())

@@ -186,7 +186,7 @@ def _check_names(mapping: Mapping, found: Table, where: str) -> None:
     if mapping.table and table(mapping.table) is not found:
         raise BadMapping(where, f"it is for {mapping.table}, not for {found.name}", "Take the mapping of this table.")
     if (mapping.layout == "wide") != (mapping.wide is not None):
-        raise BadMapping(where, "layout = \"wide\" and [wide] go together", "Name both, or neither.")
+        raise BadMapping(where, 'layout = "wide" and [wide] go together', "Name both, or neither.")
     open_names = [name for name in found.names if name != "ingested_at"]
     sources = mapping.sources(found)
     for part, names in (("columns", sources), ("constants", mapping.constants)):

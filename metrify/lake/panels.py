@@ -51,7 +51,10 @@ def meter_groups(readings: pa.Table, column: str, meters: pd.DataFrame, site: Si
     known_at = readings["available_at"].to_numpy().astype("datetime64[s]").astype(np.int64)
     attributes = meters.set_index("meter_id").reindex(meter_ids)
     keys = pd.DataFrame(
-        {name: attributes[name].fillna(getattr(site, name)).to_numpy(str) for name in ("zone", "country", "subdivision")}
+        {
+            name: attributes[name].fillna(getattr(site, name)).to_numpy(str)
+            for name in ("zone", "country", "subdivision")
+        }
     )
     keys["minutes"] = _interval_of_each(rows, times, len(meter_ids), attributes["interval_minutes"])
     for (zone, country, subdivision, step), members in keys.groupby(list(keys.columns), sort=True).groups.items():

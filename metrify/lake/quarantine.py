@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -37,5 +38,4 @@ def as_json(row: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    strange = isinstance(value, float) and (value != value or value in (float("inf"), float("-inf")))
-    return str(value) if strange else value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -135,8 +135,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _refuse_binary(path: Path) -> None:
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    with opened as file:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         start = file.read(1 << 16)
     if not start:
         raise UnreadableFile(path, "CSV", "the file is empty")

@@ -67,4 +67,3 @@ class Staging:
             options = pa.ipc.IpcWriteOptions(compression="lz4")
             self._writers[index] = pa.ipc.new_stream(str(self._path(index)), schema, options=options)
         return self._writers[index]
-

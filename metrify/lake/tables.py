@@ -54,6 +54,8 @@ class Written:
 class Lake:
     """The tables of a workspace. Writers may work at the same time: one that loses a race reads again and retries."""
 
+    _merge = staticmethod(merge)
+
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
 
@@ -63,6 +65,10 @@ class Lake:
     def version(self, table: Table) -> int:
         """The table's version; -1 where there is none yet. A write that changes nothing leaves it."""
         return DeltaTable(self._folder(table)).version() if self.exists(table) else -1
+
+    def count(self, table: Table) -> int:
+        """Rows that the table holds now."""
+        return DeltaTable(self._folder(table)).count() if self.exists(table) else 0
 
     def upsert(self, table: Table, rows: pa.Table, *, source: str = "upsert") -> Written:
         """Make `rows` hold: the higher `version` wins, then the later `ingested_at`; equal content writes nothing.
@@ -101,7 +107,7 @@ class Lake:
             self._keep_history(held, rows, verdict, settled.superseded)
         write = verdict.new | verdict.wins
         if write.any():
-            merge(delta, table, rows.filter(pa.array(write)))
+            self._merge(delta, table, rows.filter(pa.array(write)))
         return Written(
             int(verdict.new.sum()),
             int(verdict.wins.sum()),
@@ -129,7 +135,7 @@ class Lake:
         if fresh.num_rows:
             now = pa.scalar(datetime.now(UTC), TIME)
             fresh = fresh.append_column("superseded_at", pa.repeat(now, fresh.num_rows))
-            merge(delta, READING_HISTORY, settle(READING_HISTORY, fresh).rows)
+            self._merge(delta, READING_HISTORY, settle(READING_HISTORY, fresh).rows)
 
     def read(
         self,

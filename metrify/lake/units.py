@@ -44,7 +44,12 @@ UNITS: dict[str, dict[str, Conversion]] = {
     "%": {"%": Conversion(1), "fraction": Conversion(100)},
     "degC": {"degC": Conversion(1), "degF": Conversion(5 / 9, before=-32), "K": Conversion(1, before=-273.15)},
     "hPa": _scaled(Pa=1e-2, hPa=1, mbar=1, kPa=10, bar=1000),
-    "m/s": {"m/s": Conversion(1), "km/h": Conversion(1 / 3.6), "mph": Conversion(0.44704), "kn": Conversion(1852 / 3600)},
+    "m/s": {
+        "m/s": Conversion(1),
+        "km/h": Conversion(1 / 3.6),
+        "mph": Conversion(0.44704),
+        "kn": Conversion(1852 / 3600),
+    },
     "W/m2": {"W/m2": Conversion(1), "kW/m2": Conversion(1000)},
     "kg/kWh": {"kg/kWh": Conversion(1), "g/kWh": Conversion(1e-3), "kg/MWh": Conversion(1e-3)},
     "1/kWh": {"1/kWh": Conversion(1), "1/MWh": Conversion(1e-3)},

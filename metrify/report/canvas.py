@@ -31,7 +31,7 @@ _INCH = 72  # px of the SVG
 _TICK = 78  # room that the name of a day takes [px]
 _TWO_DAYS, _HALF_A_DAY, _HOUR = (pd.Timedelta(hours=hours) for hours in (48, 12, 1))
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": light("rule"),
     "axes.facecolor": "none",

@@ -12,10 +12,7 @@ from metrify.serving.ingress import Ingress
 from metrify.serving.router import Router
 from metrify.serving.source import RegistrySource, Source
 
-__all__ = ["NAME", "assemble", "build"]
-
-NAME = "metrify"
-"""The Serve application."""
+__all__ = ["assemble", "build"]
 
 OPEN = 1_000
 """Requests that ingress and router hold at once; only the models' queue turns requests away."""

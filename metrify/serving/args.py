@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from metrify.errors import UnknownName
 
-__all__ = ["TASKS", "Limits", "ServeArgs"]
+__all__ = ["NAME", "TASKS", "Limits", "ServeArgs"]
+
+NAME = "metrify"
+"""The Serve application."""
 
 TASKS = ("forecasting",)
 """Tasks that the graph answers for."""

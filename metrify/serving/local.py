@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from metrify.errors import ClusterError
-from metrify.serving.args import ServeArgs
+from metrify.serving.args import NAME, ServeArgs
+from metrify.serving.ports import LOOPBACK, free_ports
 from metrify.settings import Workspace
 
 if TYPE_CHECKING:
     from metrify.serving.source import Source
 
-__all__ = ["deployed", "free_port"]
-
-LOOPBACK = "127.0.0.1"
+__all__ = ["deployed"]
 
 
 @contextmanager
@@ -31,7 +29,7 @@ def deployed(
     """
     from ray import serve
 
-    from metrify.serving.app import NAME, assemble, build
+    from metrify.serving.app import assemble, build
 
     if serve.status().proxies:
         raise ClusterError(
@@ -39,7 +37,7 @@ def deployed(
             "deploy with `serve deploy serve_configs/local.yaml`."
         )
     args = (args or ServeArgs()).model_copy(update={"home": str(workspace.home)})
-    port = free_port()
+    (port,) = free_ports(1)
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # here only; replicas keep their own
     serve.start(http_options={"host": LOOPBACK, "port": port}, proxy_location="HeadOnly")
     try:
@@ -47,10 +45,3 @@ def deployed(
         yield f"http://{LOOPBACK}:{port}"
     finally:
         serve.shutdown()
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]

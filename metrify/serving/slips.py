@@ -75,7 +75,9 @@ class _Shown:
 
     def __repr__(self) -> str:
         if isinstance(self._value, (dict, list)):
-            full, empty = ("an object", "an empty object") if isinstance(self._value, dict) else ("a list", "an empty list")
+            full, empty = (
+                ("an object", "an empty object") if isinstance(self._value, dict) else ("a list", "an empty list")
+            )
             return full if self._value else empty
         text = json.dumps(self._value)
         return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -38,21 +38,19 @@ def folds(
     *,
     train_until: np.datetime64 | None,
     test_until: np.datetime64 | None,
-    number: int,
-    refit: bool,
+    number: int = 1,
 ) -> list[Fold]:
     """Rolling origins over the available issue times.
 
-    Without `train_until`, the last fifth of the issues is the test. The test is cut into `number` windows; with `refit`
-    each window is forecast by a model that learned up to its begin, else all by the model of the first.
+    Without `train_until`, the last fifth of the issues is the test. The test is cut into `number` windows; each is
+    forecast by a model that learned up to its begin. Raises BadValue for times outside of the issues.
     """
     first, last = issues.min(), issues.max()
     begin = train_until if train_until is not None else issues[int(len(issues) * 0.8)]
     end = test_until if test_until is not None else last + np.timedelta64(1, "s")
     if not first < begin < end or begin > last:
         raise BadValue("train_until", f"a time between {first} and {last}, before test_until", str(begin))
-    edges = [begin + (end - begin) * k // number for k in range(number)] + [end] if refit else [begin, end]
-    edges = [edge.astype("datetime64[s]") for edge in edges]
+    edges = [begin + (end - begin) * part // number for part in range(number)] + [end]
     return [Fold(first, start, start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
 
 

@@ -70,10 +70,9 @@ def run(plan: Plan, journal: Journal, train: Batch, valid: Batch, ended: Callabl
         trial(config, train, valid)
 
     logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # failed trials are in the table
-    data = {"train": ray.put(train), "valid": ray.put(valid)}
     with variables(TUNE):
         tune.run(
-            tune.with_parameters(fit, **data),
+            tune.with_parameters(fit, train=train, valid=valid),
             name=f"call-{int(time.time() * 1000)}",
             storage_path=str(journal.tune.resolve()),
             search_alg=_searcher(plan, done),
@@ -87,7 +86,6 @@ def run(plan: Plan, journal: Journal, train: Batch, valid: Batch, ended: Callabl
             raise_on_failed_trial=False,
             verbose=0,
         )
-    ray.internal.free(list(data.values()))  # Tune holds on to them for as long as the process lives
     if len(journal.rows()) < plan.trials and time.time() < plan.deadline:
         raise KeyboardInterrupt  # Tune takes the signal for itself and returns
 

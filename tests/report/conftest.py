@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from metrify.report import Report
+from metrify.report.page import render
 from tests.report.browser import Browser
 from tests.report.fleet import make_report
 
@@ -15,6 +16,12 @@ from tests.report.fleet import make_report
 @pytest.fixture(scope="session")
 def report() -> Report:
     return make_report()
+
+
+@pytest.fixture(scope="session")
+def html(report: Report) -> str:
+    """The report as its page; drawing takes seconds, so it is drawn once."""
+    return render(report)
 
 
 @pytest.fixture(scope="session")

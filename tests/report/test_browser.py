@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from metrify.report import Report, write
 from tests.report.browser import Browser
 
 SCREENS = pytest.mark.parametrize(
@@ -27,8 +26,10 @@ MUTED = "getComputedStyle(document.querySelector('svg text')).fill"
 
 
 @pytest.fixture(scope="module")
-def page(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(report, tmp_path_factory.mktemp("report") / "report.html")
+def page(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(html, encoding="utf-8")
+    return path
 
 
 def test_headings_and_figures_are_shown_and_nothing_is_asked_for(browser: Browser, page: Path):

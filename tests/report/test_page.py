@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -49,11 +51,6 @@ class Outline(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def html(report: Report) -> str:
-    return render(report)
-
-
-@pytest.fixture(scope="module")
 def outline(html: str) -> Outline:
     return Outline(html)
 
@@ -66,6 +63,11 @@ def test_it_is_written_where_it_was_asked_for(report, html, tmp_path):
     path = write(report, tmp_path / "reports" / "first.html")
     assert path == tmp_path / "reports" / "first.html"
     assert path.read_text(encoding="utf-8") == html, "the same report is the same page"
+
+
+def test_a_report_is_described_without_loading_what_draws_it():
+    script = "import sys, metrify.report; sys.exit(bool({'matplotlib', 'jinja2'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 def test_headings_are_in_order(outline):

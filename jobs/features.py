@@ -1,0 +1,11 @@
+"""Build features of every interval in the lake, as a job of a Ray cluster; its report is one JSON object on stdout.
+
+ray job submit --working-dir . -- python jobs/features.py
+"""
+
+import sys
+
+from metrify.cli import main
+
+if __name__ == "__main__":
+    main(["features", "build", *sys.argv[1:], "--json"])

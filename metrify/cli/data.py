@@ -1,0 +1,125 @@
+"""Verbs for data engineers: what enters the lake, what is found in it, what becomes features."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metrify.cli.console import Console, table
+
+__all__ = ["register"]
+
+
+def ingest(
+    context: typer.Context,
+    into: Annotated[str, typer.Argument(metavar="TABLE", help="readings, weather, grid, solar, meters, tariff, ...")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV (also .gz) or Parquet")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML file that says what the columns are")] = None,
+) -> None:
+    """Load files into a table of the lake; rows that cannot enter go to quarantine with a reason.
+
+    Loading a file twice changes nothing. Example:
+
+        metrify ingest readings homes.parquet --mapping examples/london/readings.toml
+    """
+    from metrify.lake.files import ingest as load
+
+    console: Console = context.obj
+    with console.progress(f"{into}: rows") as meter:
+        report = load(console.workspace, into, files, mapping, progress=meter)
+    rows = [
+        [Path(f.file).name, f.rows, f.written.inserted, f.written.updated, f.written.unchanged, f.quarantined.total()]
+        for f in report.files
+    ]
+    notes = [
+        f"[yellow]{Path(f.file).name}[/]: {count:,} x {reason}"
+        for f in report.files
+        for reason, count in (*f.quarantined.items(), *f.warnings.items())
+    ]
+    columns = ["file", "rows", "inserted", "updated", "unchanged", "quarantined"]
+    console.show(dataclasses.asdict(report), [table(report.table, columns, rows), *notes])
+
+
+def vee(context: typer.Context) -> None:
+    """Validate every reading of the lake by the utility's rules; findings go to FINDING, no reading is changed.
+
+    Example:
+
+        metrify vee
+    """
+    from metrify import cluster
+    from metrify.vee.validate import validate_lake
+
+    console: Console = context.obj
+    workspace = console.workspace
+    with console.progress("Validate: buckets") as meter, cluster.session(workspace):
+        report = validate_lake(workspace, progress=meter)
+    rows = [[rule, count, count / max(report.readings, 1)] for rule, count in report.intervals.items()]
+    title = f"{report.readings:,} readings of {report.meters:,} meters in {report.seconds:.1f} s"
+    console.show(dataclasses.asdict(report), [table(title, ["rule", "intervals", "share"], rows)])
+
+
+def lake(context: typer.Context) -> None:
+    """What the lake holds: tables with versions and rows.
+
+    Example:
+
+        metrify lake
+    """
+    from metrify.lake.tables import Lake
+    from metrify.schema import TABLES
+
+    console: Console = context.obj
+    home = Lake(console.workspace)
+    held = [found for found in TABLES.values() if home.exists(found)]
+    rows = [[found.name, home.version(found), home.count(found), found.meaning] for found in held]
+    answer = {row[0]: {"version": row[1], "rows": row[2]} for row in rows}
+    console.show(answer, [table("Lake", ["table", "version", "rows", "what it is"], rows)])
+
+
+features = typer.Typer(help="Features: build them, list them.", no_args_is_help=True)
+
+
+@features.command("build")
+def build(context: typer.Context) -> None:
+    """Build features of every interval in the lake, in parallel on Ray Data.
+
+    Example:
+
+        metrify features build
+    """
+    from metrify import cluster
+    from metrify.features.build import build as build_features
+
+    console: Console = context.obj
+    workspace = console.workspace
+    with console.progress("Features: buckets") as meter, cluster.session(workspace):
+        report = build_features(workspace, progress=meter)
+    line = f"{report.rows:,} rows x {report.features} features in {report.files} files, {report.seconds:.1f} s"
+    console.show(dataclasses.asdict(report), [line])
+
+
+@features.command("list")
+def names(context: typer.Context) -> None:
+    """Every feature with its unit and meaning.
+
+    Example:
+
+        metrify features list
+    """
+    from metrify.features.catalog import FEATURES
+
+    rows = [[f.name, f.unit, f.meaning] for f in FEATURES.values()]
+    answer = {"features": [dataclasses.asdict(f) for f in FEATURES.values()]}
+    context.obj.show(answer, [table("Features", ["name", "unit", "meaning"], rows)])
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs."""
+    app.command()(ingest)
+    app.command()(lake)
+    app.command()(vee)
+    app.add_typer(features, name="features")

@@ -1,0 +1,209 @@
+"""What `metrify up` keeps running for a workspace: Ray with the graph on it, and MLflow's server."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from metrify.cluster import address_file
+from metrify.errors import ServiceFailed, UnreadableFile
+from metrify.serving import launch
+from metrify.serving.args import ServeArgs
+from metrify.serving.ports import free_ports, is_free
+from metrify.serving.processes import Started, alive, end
+from metrify.settings import Workspace
+
+__all__ = ["ServiceStatus", "down", "status", "up"]
+
+PORTS = ("api", "dashboard", "mlflow", "ray", "ray_client")
+PATIENCE = 300.0
+"""How long all services together may take to come up [s]."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One line of `metrify status`."""
+
+    name: Literal["graph", "mlflow", "dashboard"]
+    address: str
+    state: Literal["running", "not ready", "silent", "gone"]
+    """`silent`: its process runs but does not answer; `gone`: its process has ended"""
+    detail: str = ""
+
+
+@dataclass
+class _Record:
+    """services.json: written before anything starts, so that `down` finds what a killed `up` left behind."""
+
+    mark: str
+    temp_dir: str
+    ports: dict[str, int]
+    mlflow: str
+    """address of MLflow's server, ours or the one that the settings name"""
+    processes: dict[str, Started] = field(default_factory=dict)
+
+    def write(self, workspace: Workspace) -> None:
+        path = _path(workspace)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps(asdict(self), indent=1))
+        draft.replace(path)
+
+    @classmethod
+    def read(cls, workspace: Workspace) -> _Record | None:
+        path = _path(workspace)
+        if not path.exists():
+            return None
+        try:
+            record = cls(**json.loads(path.read_text()))
+            record.processes = {name: Started(**found) for name, found in record.processes.items()}
+        except (OSError, ValueError, TypeError) as error:
+            raise UnreadableFile(path, "the record of what `metrify up` started", error) from error
+        return record
+
+
+def up(
+    workspace: Workspace, args: ServeArgs | None = None, *, progress: Progress = lambda _: None
+) -> list[ServiceStatus]:
+    """Start what does not run yet, wait until all of it answers, and leave it running.
+
+    Running services are left as they are; if one of them has died, all are started anew. Raises ServiceFailed, with
+    nothing left behind.
+    """
+    with _alone(workspace):
+        record = _Record.read(workspace)
+        if record and record.processes and all(map(alive, record.processes.values())):
+            progress("already running")
+            return _statuses(workspace, record)
+        if record:
+            progress("clearing what an earlier start left")
+            _clear(workspace, record)
+        record = _fresh(workspace)
+        try:
+            _start(workspace, record, args or ServeArgs(), progress)
+        except BaseException:
+            _clear(workspace, record)
+            raise
+        return _statuses(workspace, record)
+
+
+def down(workspace: Workspace, *, progress: Progress = lambda _: None) -> bool:
+    """End what `up` started, all of it and nothing else; False when there was nothing. Raises ServiceFailed."""
+    with _alone(workspace):
+        record = _Record.read(workspace)
+        if record is None:
+            return False
+        progress("ending the graph, Ray and MLflow")
+        _clear(workspace, record)
+        return True
+
+
+def status(workspace: Workspace) -> list[ServiceStatus]:
+    """The services of this workspace; empty when none were started."""
+    record = _Record.read(workspace)
+    return _statuses(workspace, record) if record else []
+
+
+def _start(workspace: Workspace, record: _Record, args: ServeArgs, progress: Progress) -> None:
+    logs = workspace.folder(workspace.run / "logs")
+    wait = launch.Wait(PATIENCE)
+    progress("starting Ray and MLflow")
+    record.processes["ray"] = launch.ray(workspace, record.mark, record.temp_dir, record.ports, logs)
+    if record.mlflow == launch.url(record.ports["mlflow"]):
+        record.processes["mlflow"] = launch.mlflow(workspace, record.mark, record.ports["mlflow"], logs)
+        record.write(workspace)
+        wait.until("MLflow", lambda: launch.answers(record.mlflow), record.processes["mlflow"], logs / "mlflow.log")
+        progress(f"MLflow answers at {record.mlflow}")
+    record.write(workspace)
+    dashboard = launch.Dashboard(workspace, record.ports["dashboard"])
+    wait.until("Ray", lambda: launch.ray_address(record.temp_dir), record.processes["ray"], logs / "ray.log")
+    wait.until("Ray's dashboard", dashboard.answers, record.processes["ray"], logs / "ray.log")
+    address_file(workspace).write_text(launch.ray_address(record.temp_dir))
+    progress("Ray answers; deploying the graph")
+    dashboard.deploy(launch.config(workspace, record.ports["api"], args, logs))
+    wait.until("The graph", dashboard.deployed, record.processes["ray"], logs / "serve")
+    progress(f"the graph answers at {launch.url(record.ports['api'])}")
+
+
+def _statuses(workspace: Workspace, record: _Record) -> list[ServiceStatus]:
+    dashboard = launch.Dashboard(workspace, record.ports["dashboard"])
+    found = [_graph(record)]
+    mlflow_gone = "mlflow" in record.processes and not alive(record.processes["mlflow"])
+    found.append(_judged("mlflow", record.mlflow, mlflow_gone, launch.answers(record.mlflow)))
+    ray_gone = "ray" not in record.processes or not alive(record.processes["ray"])
+    found.append(_judged("dashboard", dashboard.address, ray_gone, dashboard.answers()))
+    return found
+
+
+def _judged(name: Literal["mlflow", "dashboard"], address: str, gone: bool, answers: bool) -> ServiceStatus:
+    return ServiceStatus(name, address, "gone" if gone else "running" if answers else "silent")
+
+
+def _graph(record: _Record) -> ServiceStatus:
+    address = launch.url(record.ports["api"])
+    if "ray" not in record.processes or not alive(record.processes["ray"]):
+        return ServiceStatus("graph", address, "gone", "Ray has ended")
+    health = launch.health(address)
+    if health is None:
+        return ServiceStatus("graph", address, "silent")
+    models = ", ".join(model["model"] or model["reason"] or "" for model in health["models"])
+    return ServiceStatus("graph", address, "running" if health["ready"] else "not ready", models)
+
+
+def _fresh(workspace: Workspace) -> _Record:
+    ports = _ports(workspace)
+    server = workspace.tracking_uri.startswith(("http://", "https://"))
+    mlflow = workspace.tracking_uri if server else launch.url(ports["mlflow"])
+    record = _Record(uuid.uuid4().hex, _temp_dir(), ports, mlflow)
+    record.write(workspace)
+    return record
+
+
+def _ports(workspace: Workspace) -> dict[str, int]:
+    """Chosen once for a workspace, so that its addresses stay the same; anew only where another program took one."""
+    path = workspace.folder(workspace.run) / "ports.json"
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if set(kept) == set(PORTS) and all(map(is_free, kept.values())):
+            return kept
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    path.write_text(json.dumps(ports))
+    return ports
+
+
+def _temp_dir() -> str:
+    """A folder of its own for this Ray, with a short name: paths of sockets have at most 107 bytes."""
+    root = tempfile.gettempdir()
+    return tempfile.mkdtemp(prefix="metrify-", dir=root if len(root) < 24 else "/tmp")
+
+
+def _clear(workspace: Workspace, record: _Record) -> None:
+    left = end(record.mark, list(record.processes.values()))
+    if left:
+        pids = ", ".join(str(process.pid) for process in left)
+        raise ServiceFailed("metrify down", f"processes {pids} do not end", workspace.run / "logs")
+    shutil.rmtree(record.temp_dir, ignore_errors=True)
+    address_file(workspace).unlink(missing_ok=True)
+    _path(workspace).unlink(missing_ok=True)
+
+
+def _path(workspace: Workspace) -> Path:
+    return workspace.run / "services.json"
+
+
+@contextmanager
+def _alone(workspace: Workspace) -> Iterator[None]:
+    """One `up` or `down` of a workspace at a time; the lock ends with its process."""
+    with (workspace.folder(workspace.run) / "services.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
