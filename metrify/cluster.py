@@ -32,6 +32,13 @@ QUIET = {
 }
 
 
+TALKATIVE = (
+    "ray.data._internal.progress",  # warns that it is silent
+    "ray.data.exceptions",  # logs what is raised anyway
+    "ray.data._internal.execution.streaming_executor_state",
+)
+
+
 @contextmanager
 def session(workspace: Workspace, *, cpus: int | None = None, address: str | None = None) -> Iterator[str]:
     """Have Ray for the length of a `with` block; yields the address of the cluster (host:port).
@@ -134,7 +141,7 @@ def _of_workspace(workspace: Workspace) -> str:
 def _connect(address: str, cpus: int | None) -> Any:
     try:
         return _start(address, cpus)
-    except Exception:  # broad: Ray raises a bare Exception when a start takes too long
+    except Exception:  # noqa: BLE001  Ray raises a bare Exception when a start takes too long
         logging.getLogger(__name__).info("Ray did not start or answer at %s, trying once more", address, exc_info=True)
     try:
         return _start(address, cpus)
@@ -180,5 +187,7 @@ def _quiet_data() -> None:
     data.enable_progress_bars = False
     data.print_on_execution_start = False
     data.enable_arrow_backed_pandas_conversion = False
+    data.raise_original_map_exception = True  # Metrify's own errors, as they were raised
     logging.getLogger("ray.data").setLevel(logging.WARNING)
-    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # it warns that it is silent
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -26,6 +26,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "BadMapping",
@@ -64,6 +65,16 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 class MetrifyError(Exception):
     """The root: catch it to catch everything that Metrify raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave a worker process as the finished sentence; Python would call __init__ with it in place of the facts."""
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(kind: type[MetrifyError], args: tuple[Any, ...], facts: dict[str, Any]) -> MetrifyError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 class InputError(MetrifyError):

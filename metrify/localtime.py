@@ -82,7 +82,7 @@ def to_utc(stamps: Times, zone: str, series: NDArray | None = None) -> tuple[Tim
     keys = pd.DataFrame({"series": 0 if series is None else series[doubtful], "stamp": naive[doubtful]})
     occurrence = keys.groupby(["series", "stamp"], sort=False).cumcount().to_numpy()
     count = keys.groupby(["series", "stamp"], sort=False)["stamp"].transform("size").to_numpy()
-    paired = exists & (count == 2)  # noqa: PLR2004  (once by each clock)
+    paired = exists & (count == 2)
     chosen = np.where(occurrence == 1, _plain(winter), _plain(summer))
     result[doubtful[paired]] = chosen[paired]
     reasons[doubtful[exists & ~paired]] = (

@@ -21,10 +21,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 @pytest.fixture(scope="session")
 def ray_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the one Ray session of a test run, with 2 CPUs; `cluster.session` finds and uses it."""
-    from metrify.cluster import session
+    """The address of the one Ray session of a test run, with 2 CPUs; `cluster.session` finds and uses it.
 
-    with session(Workspace.open(tmp_path_factory.mktemp("ray")), cpus=2) as address:
+    Its workers find what is in the modules of `tests`, wherever pytest was started.
+    """
+    from metrify.cluster import session, variables
+
+    home = Workspace.open(tmp_path_factory.mktemp("ray"))
+    with variables({"PYTHONPATH": str(Path(__file__).parents[1])}), session(home, cpus=2) as address:
         yield address
 
 

@@ -25,8 +25,6 @@ class RidgeForecaster(Model):
     penalty: Annotated[float, Span(0.0, 1.0)] = 0.0
     steps: Annotated[int, Span(10, 40)] = 40
     powers: Annotated[tuple[int, ...], Choice(((1,), (1, 2)))] = (1,)
-    nap: float = 0.0
-    """how long each step takes [s]: a slow learner"""
 
     family: ClassVar[str] = "forecasting/ridge"
     produces: ClassVar[Table] = FORECAST
@@ -40,7 +38,6 @@ class RidgeForecaster(Model):
         x, y = self._matrix(train.rows), train.rows["target"].to_numpy(float)
         weights = np.zeros(x.shape[1])
         for step in range(1, self.steps + 1):
-            time.sleep(self.nap)
             weights -= self.rate * (x.T @ (x @ weights - y) / len(y) + self.penalty * weights)
             self._weights = weights.tolist()
             if report and valid:
@@ -61,6 +58,18 @@ class RidgeForecaster(Model):
 
     def load_state(self, folder: Path) -> None:
         self._weights = json.loads((folder / "weights.json").read_text())
+
+
+class SteadyForecaster(RidgeForecaster):
+    """Takes a second or two."""
+
+    family: ClassVar[str] = "forecasting/steady"
+
+    def fit(
+        self, train: Batch, valid: Batch | None = None, *, report: Report | None = None, resume: Path | None = None
+    ) -> Self:
+        time.sleep(1)
+        return super().fit(train, valid, report=report, resume=resume)
 
 
 class SlowForecaster(RidgeForecaster):

@@ -14,6 +14,7 @@ import pytest
 import ray
 
 from metrify import cluster
+from metrify.errors import UnknownMeter
 from metrify.settings import Workspace
 
 DRIVER = """
@@ -54,6 +55,16 @@ def test_data_hands_out_numpy_backed_pandas_and_is_quiet(ray_session: str, capfd
     kind = rows.map_batches(lambda frame: frame.astype(str).assign(kind=str(frame["id"].dtype)), batch_format="pandas")
     assert {row["kind"] for row in kind.take_all()} == {"float64"}
     assert capfd.readouterr().err == ""
+
+
+def test_errors_of_workers_arrive_as_they_were_raised(ray_session: str, capfd: pytest.CaptureFixture[str]):
+    def refuse(rows: dict) -> dict:
+        raise UnknownMeter(["M-1"], 7)
+
+    with pytest.raises(UnknownMeter, match=r"Unknown meter: M-1\. The lake holds 7 meters") as raised:
+        ray.data.range(3).map_batches(refuse).take_all()
+    assert raised.value.meter_ids == ["M-1"]
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_environment_holds_the_token_of_the_workspace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):

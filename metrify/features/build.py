@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,7 @@ from metrify.lake.bucketpass import BucketFiles, over_buckets
 from metrify.lake.commit import Part, commit, write_part
 from metrify.lake.tables import Lake
 from metrify.schema import FEATURE, READING, SOLAR
-from metrify.settings import Settings, Workspace
+from metrify.settings import Workspace
 
 __all__ = ["BuildReport", "build", "feature_schema"]
 
@@ -62,10 +61,9 @@ def build(
     if not lake.exists(READING):
         raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
     root = workspace.lake / FEATURE.name
-    arguments = (root, Surroundings.read(lake), workspace.settings)
     parts: list[Part] = []
     done = 0
-    for buckets, written in over_buckets(lake, (READING, SOLAR), FeatureWorker, arguments, actors=actors):
+    for buckets, written in over_buckets(lake, (READING, SOLAR), FeatureWorker, (workspace,), actors=actors):
         parts += written
         done += 1
         if progress:
@@ -78,10 +76,10 @@ def build(
 class FeatureWorker:
     """Turns one bucket's readings into FEATURE files."""
 
-    def __init__(self, root: Path, surroundings: Surroundings, settings: Settings):
-        self._root = root
-        self._surroundings = surroundings
-        self._settings = settings
+    def __init__(self, workspace: Workspace):
+        self._root = workspace.lake / FEATURE.name
+        self._surroundings = Surroundings.read(Lake(workspace))
+        self._settings = workspace.settings
 
     def __call__(self, bucket: BucketFiles) -> list[Part]:
         readings = _read(bucket.files[READING.name], reading_columns(self._settings))

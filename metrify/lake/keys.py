@@ -21,9 +21,9 @@ def pack(rows: pa.Table, columns: Sequence[str]) -> Codes:
     """
     packed = np.zeros(rows.num_rows, np.int64)
     span = 1
-    for name in columns:
+    for name in columns if rows.num_rows else ():
         codes = _codes(rows[name])
-        width = int(codes.max()) + 1 if len(codes) else 1
+        width = int(codes.max()) + 1
         if span * width >= 2**63:
             packed = np.unique(packed, return_inverse=True)[1].astype(np.int64)
             span = int(packed.max()) + 1
@@ -61,7 +61,7 @@ def _codes(column: pa.ChunkedArray) -> Codes:
 
 def _counted(column: pa.ChunkedArray) -> Codes | None:
     """Integers and times counted from the smallest in steps of what divides them all; None if a value is null."""
-    if column.null_count or not len(column):
+    if column.null_count:
         return None
     plain = column.cast(pa.int32()) if pa.types.is_date32(column.type) else column
     values = plain.cast(pa.int64()).to_numpy()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from metrify.errors import BadValue
 from metrify.lake.buckets import bucket_of
 from metrify.schema import Table
 
-__all__ = ["Time", "Wanted", "scan", "time_column"]
+__all__ = ["Time", "Wanted", "local_files", "scan", "time_column"]
 
 Time = datetime | np.datetime64 | pd.Timestamp | str
 
@@ -65,14 +66,14 @@ class Wanted:
     def files(self, delta: DeltaTable) -> list[str]:
         """Absolute paths of the files that may hold a wanted row."""
         if not self.table.by_meter:
-            return delta.file_uris()
+            return local_files(delta)
         if self.buckets is not None and not self.buckets:
             return []
         filters: list[tuple[str, str, Any]] = []
         filters += [("bucket", "in", sorted(self.buckets))] if self.buckets is not None else []
         filters += [("month", ">=", self.since.strftime("%Y-%m"))] if self.since is not None else []
         filters += [("month", "<=", self.until.strftime("%Y-%m"))] if self.until is not None else []
-        return delta.file_uris(file_pruning_predicate=filters or None)
+        return local_files(delta, filters)
 
     def rows(self) -> pads.Expression | None:
         """What a wanted row fulfils; None where every row does."""
@@ -91,6 +92,11 @@ class Wanted:
     def _scalar(self, moment: pd.Timestamp) -> pa.Scalar:
         kind = self.table[time_column(self.table)].type
         return pa.scalar(moment.date() if pa.types.is_date(kind) else moment, kind)
+
+
+def local_files(delta: DeltaTable, filters: Sequence[tuple[str, str, Any]] = ()) -> list[str]:
+    """Absolute paths of a table's files; deltalake quotes them as in an address."""
+    return [unquote(uri) for uri in delta.file_uris(file_pruning_predicate=list(filters) or None)]
 
 
 def scan(table: Table, files: Sequence[str], columns: list[str], rows: pads.Expression | None = None) -> pa.Table:

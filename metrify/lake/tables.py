@@ -21,7 +21,7 @@ from metrify.errors import LakeConflict
 from metrify.lake.delta import merge, open_table, placed
 from metrify.lake.keys import match, pack
 from metrify.lake.quarantine import as_json, quarantine_rows
-from metrify.lake.scan import Time, Wanted, scan
+from metrify.lake.scan import Time, Wanted, local_files, scan
 from metrify.lake.settle import Settled, Verdict, compare, conflict_reasons, content, settle
 from metrify.schema import METER, QUARANTINE, READING, READING_HISTORY, Table
 from metrify.schema.table import TIME
@@ -78,15 +78,16 @@ class Lake:
         Raises MissingColumns, pa.ArrowInvalid for values that do not fit, LakeConflict when others kept winning.
         """
         now = datetime.now(UTC)
+        came = rows
         if "ingested_at" in table.names and "ingested_at" not in rows.column_names:
             rows = rows.append_column("ingested_at", pa.repeat(pa.scalar(now, TIME), rows.num_rows))
         rows = placed(table, table.conform(rows), self.workspace.buckets)
         settled = settle(table, rows)
         if len(settled.refused):
             numbers = [int(place) + 1 for place in settled.refused]
-            refused = [as_json(row) for row in rows.select(table.names).take(pa.array(settled.refused)).to_pylist()]
+            contents = [as_json(row) for row in came.take(pa.array(settled.refused)).to_pylist()]
             reasons = conflict_reasons(table, rows, settled)
-            self.upsert(QUARANTINE, quarantine_rows(table, source, numbers, reasons, refused, now))
+            self.upsert(QUARANTINE, quarantine_rows(table, source, numbers, reasons, contents, now))
         return self.write(table, settled)
 
     def write(self, table: Table, settled: Settled) -> Written:
@@ -169,7 +170,7 @@ class Lake:
         if not self.exists(table):
             return {}
         files: dict[int, list[str]] = {}
-        for path in sorted(DeltaTable(self._folder(table)).file_uris()):
+        for path in sorted(local_files(DeltaTable(self._folder(table)))):
             inside = Path(path).relative_to(self._folder(table)).parts
             files.setdefault(int(inside[0].removeprefix("bucket=")) if table.by_meter else -1, []).append(path)
         return files

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
@@ -107,7 +107,7 @@ class Model(ABC):
     @property
     def settings(self) -> dict[str, Any]:
         """The hyperparameters that this model was made with."""
-        return {name: value for name, value in asdict(self).items() if name in self.hyperparameters()}
+        return {name: getattr(self, name) for name in self.hyperparameters()}
 
     @abstractmethod
     def fit(

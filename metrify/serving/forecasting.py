@@ -66,6 +66,11 @@ class Forecasting:
         if not self._watcher.is_alive():
             raise RuntimeError("the watcher of registry and lake has ended")
 
+    def stop(self) -> None:
+        """Look for nothing new any more."""
+        self._stopped.set()
+        self._watcher.join()
+
     def renew(self) -> None:
         """Load the model that the registry names now, if it is another one, and else what is new in the lake."""
         try:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from metrify.errors import ClusterError
+from metrify.errors import ClusterError, ServiceFailed
+from metrify.registry import Registry
+from metrify.serving import launch, services
 from metrify.serving.args import NAME, ServeArgs
 from metrify.serving.ports import LOOPBACK, free_ports
 from metrify.settings import Workspace
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["deployed"]
 
+PATIENCE = 120.0
+"""How long a running graph may take to follow a promotion [s]."""
+
 
 @contextmanager
 def deployed(
@@ -24,24 +30,45 @@ def deployed(
 ) -> Iterator[str]:
     """Deploy the workspace's graph on the Ray that this process uses; yields its URL, takes it down afterwards.
 
-    `args` as in serve_configs/ (its home is set to the workspace); `sources` in place of the registry. Raises
-    ClusterError where Serve runs already: its address and its other applications are then not ours to decide.
+    Where `metrify up` keeps this workspace's graph running on that Ray, it is that one, once it serves the champion,
+    and it is left running. `args` as in serve_configs/ (its home is set to the workspace); `sources` in place of the
+    registry. Raises ClusterError where somebody else's Serve runs: its port and applications are not ours to decide.
     """
     from ray import serve
 
     from metrify.serving.app import assemble, build
 
     if serve.status().proxies:
-        raise ClusterError(
-            "Ray Serve runs on this cluster already. Ask the graph that is there (`metrify up` names its address), or "
-            "deploy with `serve deploy serve_configs/local.yaml`."
-        )
+        yield _running(workspace)
+        return
     args = (args or ServeArgs()).model_copy(update={"home": str(workspace.home)})
     (port,) = free_ports(1)
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # here only; replicas keep their own
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # of this process; replicas keep their own
     serve.start(http_options={"host": LOOPBACK, "port": port}, proxy_location="HeadOnly")
     try:
         serve.run(assemble(args, sources) if sources else build(args), name=NAME, route_prefix="/")
-        yield f"http://{LOOPBACK}:{port}"
+        yield launch.url(port)
     finally:
         serve.shutdown()
+
+
+def _running(workspace: Workspace) -> str:
+    """Address of the graph of `metrify up`, once it serves what the registry calls champion."""
+    graph = next((found for found in services.status(workspace) if found.name == "graph"), None)
+    if graph is None:
+        raise ClusterError(
+            "Ray Serve runs on this cluster already, but not for this workspace. Deploy beside it with "
+            "`serve deploy serve_configs/production.yaml`, or let Metrify start a Ray of its own: unset RAY_ADDRESS."
+        )
+    champion = str(Registry(workspace).champion("forecasting"))
+    deadline = time.monotonic() + PATIENCE
+    while not _serves(graph.address, champion):
+        if time.monotonic() > deadline:
+            raise ServiceFailed("The graph", f"it does not serve {champion}", workspace.run / "logs" / "serve")
+        time.sleep(0.5)
+    return graph.address
+
+
+def _serves(address: str, champion: str) -> bool:
+    health = launch.health(address)
+    return health is not None and any(model["model"] == champion for model in health["models"])

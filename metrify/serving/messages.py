@@ -128,9 +128,11 @@ class MeterForecast(BaseModel):
     meter_id: str
     model: str = Field(description="family and registry version")
     issue_time: datetime
-    interval_minutes: int | None = Field(description="null for a forecast of a single interval")
+    interval_minutes: int | None = Field(None, description="null for a forecast of a single interval")
     unit: str
-    reason: str | None = Field(description="null for an ordinary answer, else the fallback that answered, and why")
+    reason: str | None = Field(
+        None, description="null for an ordinary answer, else the fallback that answered, and why"
+    )
     timestamp: list[datetime] = Field(description="starts of the intervals, UTC")
     mean: Numbers
     q05: Numbers
@@ -154,7 +156,7 @@ class ServedModel(BaseModel):
 
     task: str
     ready: bool
-    reason: str | None = Field(description="why it is not ready, or could not be renewed")
+    reason: str | None = Field(None, description="why it is not ready, or could not be renewed")
     model: str | None = Field(None, description="family and registry version")
     release: str | None = None
     aliases: list[str] = []
@@ -179,6 +181,6 @@ class ErrorBody(BaseModel):
 
     error: str = Field(description="a word for programs")
     message: str = Field(description="a sentence for people: what was wanted, what was found")
-    field: str | None = Field(description="where in the request")
-    fallback: str | None = Field(description="the model that would answer if allow_fallback were true")
+    field: str | None = Field(None, description="where in the request")
+    fallback: str | None = Field(None, description="the model that would answer if allow_fallback were true")
     request_id: str = Field(description="what the log knows the request by")

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,18 +57,29 @@ def marked(mark: str) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _carries(process, mark)]
 
 
-def end(mark: str, leaders: Sequence[Started]) -> list[psutil.Process]:
+def end(mark: str, leaders: Sequence[Started], *, leave: float = 20.0, patience: float = 4.0) -> list[psutil.Process]:
     """End every process that carries the mark: politely the leaders, who end their own, then whatever is left.
 
-    Returns those that would not end.
+    `leave` [s] is what the leaders get for it, `patience` [s] what the others get per signal. Returns those that would
+    not end.
     """
-    _signal([found for leader in leaders if (found := _find(leader)) and _carries(found, mark)], signal.SIGTERM)
-    _gone(mark, 20.0)
-    for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0), (signal.SIGKILL, 5.0)):
-        _signal(marked(mark), number)
-        if _gone(mark, patience):
-            return []
-    return marked(mark)
+
+    def led() -> list[psutil.Process]:
+        return [found for leader in leaders if (found := _find(leader)) and _carries(found, mark)]
+
+    def left() -> list[psutil.Process]:
+        return marked(mark)
+
+    _signal(led(), signal.SIGTERM)
+    _none(led, leave)
+    gone = _none(left, patience)
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
+        if not gone:
+            _signal(left(), number)
+            gone = _none(left, patience)
+    for leader in leaders:
+        _reap(leader.pid)
+    return left()
 
 
 def _find(process: Started) -> psutil.Process | None:
@@ -95,14 +106,13 @@ def _signal(processes: Sequence[psutil.Process], number: int) -> None:
             continue
 
 
-def _gone(mark: str, seconds: float) -> bool:
+def _none(wanted: Callable[[], list[psutil.Process]], seconds: float) -> bool:
+    """Wait until there are none."""
     deadline = time.monotonic() + seconds
-    while left := marked(mark):
+    while wanted():
         if time.monotonic() > deadline:
             return False
-        for process in left:
-            _reap(process.pid)
-        time.sleep(0.2)
+        time.sleep(0.1)
     return True
 
 

@@ -74,10 +74,9 @@ class _Shown:
         self._value = value
 
     def __repr__(self) -> str:
-        if isinstance(self._value, (dict, list)):
-            full, empty = (
-                ("an object", "an empty object") if isinstance(self._value, dict) else ("a list", "an empty list")
-            )
-            return full if self._value else empty
+        if isinstance(self._value, dict):
+            return "an object" if self._value else "an empty object"
+        if isinstance(self._value, list):
+            return "a list" if self._value else "an empty list"
         text = json.dumps(self._value)
         return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

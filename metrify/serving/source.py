@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -64,9 +65,10 @@ class Source(Protocol):
 class RegistrySource:
     """The model of a task that the registry's alias points at right now."""
 
-    def __init__(self, home: str, task: str, wanted: str):
+    def __init__(self, home: str, task: str, wanted: str, open_registry: Callable[[str], Registry] | None = None):
         """`wanted` is `champion`, `family@alias` or `family:version`. Raises BadValue for anything else."""
         self._home, self._task = home, task
+        self._open = open_registry or _open
         found = WANTED.fullmatch(wanted)
         if not found or (found["alias"] or "champion") != "champion":
             raise BadValue(f"models.{task}", "champion, family@alias or family:version", wanted)
@@ -95,10 +97,7 @@ class RegistrySource:
 
     @cached_property
     def _registry(self) -> Registry:
-        """Opened in the replica, not where the graph is put together."""
-        from metrify.registry import Registry
-
-        return Registry(Workspace.open(self._home))
+        return self._open(self._home)  # in the replica, not where the graph is put together
 
     def _wanted(self) -> Version:
         if self._family:
@@ -107,3 +106,9 @@ class RegistrySource:
         if found is None:
             raise NoSuchModel(self._task, "champion", map(str, self._registry.versions()))
         return found
+
+
+def _open(home: str) -> Registry:
+    from metrify.registry import Registry
+
+    return Registry(Workspace.open(home))

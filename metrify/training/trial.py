@@ -13,13 +13,15 @@ from metrify.errors import BadValue
 from metrify.models.base import Batch, Model
 from metrify.training.space import settings_of
 
-__all__ = ["FINISHED", "METRICS", "Objective", "Trial"]
+__all__ = ["ERROR", "FINISHED", "METRICS", "Objective", "Trial"]
 
 Objective = Callable[[pd.DataFrame, pd.DataFrame], Mapping[str, float]]
 """objective(answers, rows of valid with their targets) -> metrics by name"""
 
 FINISHED = "finished"
-"""the key that marks the last report of a trial that was not stopped"""
+"""the key that marks the last report of a trial that was neither stopped nor failed"""
+ERROR = "error"
+"""the key of what went wrong"""
 METRICS = "metrics"
 """the key of everything that was measured, beside the one metric that Tune looks at"""
 
@@ -35,15 +37,18 @@ class Trial:
     def __call__(self, point: dict[str, float], train: Batch, valid: Batch) -> None:
         from ray import tune
 
-        def report(step: int, metrics: dict[str, float]) -> None:
+        def report(step: int, metrics: Mapping[str, float]) -> None:
             value = float(metrics.get(self.metric, math.nan))
             if math.isfinite(value):
                 tune.report({self.metric: value, METRICS: {self.metric: value}, "step": step})
 
-        model = self.family.configured(settings_of(self.family, point))
-        model.fit(train, valid, report=report)
-        metrics = {name: float(value) for name, value in self._judge(model, valid).items()}
-        tune.report({self.metric: metrics[self.metric], METRICS: metrics, FINISHED: True})
+        try:
+            model = self.family.configured(settings_of(self.family, point)).fit(train, valid, report=report)
+            metrics = {name: float(value) for name, value in self._judge(model, valid).items()}
+        except Exception as error:  # noqa: BLE001  a failed trial is a row with its reason, and its worker goes on
+            tune.report({self.metric: math.nan, ERROR: f"{type(error).__name__}: {error}"})
+        else:
+            tune.report({self.metric: metrics[self.metric], METRICS: metrics, FINISHED: True})
 
     def _judge(self, model: Model, valid: Batch) -> Mapping[str, Any]:
         metrics = self.objective(model.predict(valid), valid.rows)

@@ -12,7 +12,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
-import cloudpickle
 import optuna
 import ray
 from ray import tune
@@ -26,7 +25,7 @@ from metrify.cluster import variables
 from metrify.models.base import Batch, Model
 from metrify.training.journal import Journal, State, TrialRow
 from metrify.training.space import default_point, distributions
-from metrify.training.trial import FINISHED, METRICS, Objective, Trial
+from metrify.training.trial import ERROR, FINISHED, METRICS, Objective, Trial
 
 __all__ = ["Plan", "run"]
 
@@ -69,7 +68,8 @@ def run(plan: Plan, journal: Journal, train: Batch, valid: Batch, ended: Callabl
     def fit(config: dict[str, float], train: Batch, valid: Batch) -> None:
         trial(config, train, valid)
 
-    logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # failed trials are in the table
+    for name in ("ray.tune.tune", "ray.tune.search.optuna.optuna_search"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # failed trials are in the table
     with variables(TUNE):
         tune.run(
             tune.with_parameters(fit, train=train, valid=valid),
@@ -123,27 +123,29 @@ class Watch(tune.Callback):
         self.free = (number for number in count() if number not in taken)
         self.numbers: dict[str, int] = {}
         self.started: dict[str, float] = {}
-        self.running: dict[str, ActorHandle] = {}
+        self.actors: dict[str, ActorHandle] = {}
+        self.written: set[str] = set()
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         self._number(trials)
         self.started[trial.trial_id] = time.monotonic()
-        self.running[trial.trial_id] = trial.temporary_state.ray_actor
+        self.actors[trial.trial_id] = trial.temporary_state.ray_actor
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        self._write(trial, "finished" if trial.last_result.get(FINISHED) else "stopped")
+        error = trial.last_result.get(ERROR, "")
+        self._write(trial, "failed" if error else "finished" if trial.last_result.get(FINISHED) else "stopped", error)
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         self._number(trials)  # its worker may not even have started
-        self._write(trial, "failed", _cause(trial))
+        self._write(trial, "failed", f"its worker died: {_cause(trial)}")
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         if time.time() < self.deadline:
             return
         for trial in trials:
-            if actor := self.running.get(trial.trial_id):
+            if trial.trial_id in self.actors and trial.trial_id not in self.written:
                 self._write(trial, "out of time")
-                ray.kill(actor)  # Tune waits for the end of the fit, which may take hours
+                ray.kill(self.actors[trial.trial_id])  # Tune would wait for the end of the fit
 
     def _number(self, trials: list[TuneTrial]) -> None:
         """In the order in which they were proposed, the defaults first; their workers start in any order."""
@@ -152,7 +154,10 @@ class Watch(tune.Callback):
                 self.numbers[trial.trial_id] = next(self.free)
 
     def _write(self, trial: TuneTrial, state: State, error: str = "") -> None:
-        self.running.pop(trial.trial_id, None)
+        """Once per trial: one that ran out of time fails in the eyes of Tune, because it was killed."""
+        if trial.trial_id in self.written:
+            return
+        self.written.add(trial.trial_id)
         result = trial.last_result or {}
         row = TrialRow(
             trial=self.numbers[trial.trial_id],
@@ -168,10 +173,6 @@ class Watch(tune.Callback):
 
 
 def _cause(trial: TuneTrial) -> str:
-    """What went wrong in the worker, as Python names it."""
-    path = trial.pickled_error_file
-    if path is None or not Path(path).exists():
-        return trial.get_error() or "unknown"
-    error = cloudpickle.loads(Path(path).read_bytes())
-    cause = getattr(error, "cause", error)
-    return f"{type(cause).__name__}: {cause}"
+    """Why the worker died, as Ray names it."""
+    path = Path(trial.error_file or "")
+    return path.read_text() if path.is_file() else "for no known reason"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from metrify.lake.commit import Part, commit, write_part
 from metrify.lake.panels import meter_groups
 from metrify.lake.tables import Lake
 from metrify.schema import FINDING, READING, TIME
-from metrify.settings import Settings, Workspace
+from metrify.settings import Workspace
 from metrify.vee.rules import RULES, findings, validate
 
 __all__ = ["ValidationReport", "validate_lake"]
@@ -54,10 +53,8 @@ def validate_lake(
         raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
     root = workspace.lake / FINDING.name
     report, parts = ValidationReport(), []
-    arguments = (root, lake.meters(), workspace.settings)
-    for done, (buckets, (some, written)) in enumerate(
-        over_buckets(lake, (READING,), ValidationWorker, arguments, actors=actors), 1
-    ):
+    results = over_buckets(lake, (READING,), ValidationWorker, (workspace,), actors=actors)
+    for done, (buckets, (some, written)) in enumerate(results, 1):
         report.add(some)
         parts += written
         if progress:
@@ -70,10 +67,10 @@ def validate_lake(
 class ValidationWorker:
     """Turns one bucket's readings into FINDING files."""
 
-    def __init__(self, root: Path, meters: pd.DataFrame, settings: Settings):
-        self._root = root
-        self._meters = meters
-        self._settings = settings
+    def __init__(self, workspace: Workspace):
+        self._root = workspace.lake / FINDING.name
+        self._meters = Lake(workspace).meters()
+        self._settings = workspace.settings
 
     def __call__(self, bucket: BucketFiles) -> tuple[ValidationReport, list[Part]]:
         target = self._settings.forecasting.target

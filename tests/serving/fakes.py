@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,17 +77,32 @@ class FakeForecaster:
 
 @dataclass
 class FakeSource:
-    """Names and loads what a test tells it to; nothing is promoted while `wanted` is empty."""
+    """Names and loads what a test tells it to: no champion while `wanted` is empty, a bug while it is `crash`."""
 
     wanted: str = "forecasting/fake:1"
     loads: list[str] = field(default_factory=list)
+    served: Served | None = None
 
     def current(self) -> str:
         if not self.wanted:
             raise NoSuchModel("forecasting", "champion", [])
+        if self.wanted == "crash":
+            raise ZeroDivisionError
         return self.wanted
 
     def load(self) -> Served:
         self.loads.append(self.current())
         facts = {"release": None, "aliases": ["champion"], "registered": None, "metrics": {"wape": 0.42}}
-        return Served(self.current(), "kWh", FakeForecaster(self.current()), facts)
+        self.served = Served(self.current(), "kWh", FakeForecaster(self.current()), facts)
+        return self.served
+
+
+@dataclass
+class PromotedSource(FakeSource):
+    """Serves what a file says, so that a test can promote a model under a running graph."""
+
+    path: str = ""
+
+    def current(self) -> str:
+        self.wanted = Path(self.path).read_text()
+        return super().current()

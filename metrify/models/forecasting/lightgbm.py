@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -32,6 +34,8 @@ _HEADS: dict[str, dict[str, Any]] = {
 # a tree cannot extrapolate to days of the year that it has never seen
 _FEATURES = tuple(name for name in catalog.names if name != "day_of_year")
 _REPORT_EVERY = 20
+_WORTH_THREADS = 5_000
+_UNSEEN = "q50 without the days set aside"
 
 
 @dataclass
@@ -53,7 +57,7 @@ class LightGBMForecaster(Model):
     """how many of the last days of training calibrate the intervals"""
     seed: int = 0
     threads: int = 0
-    """0 takes all cores"""
+    """boosters that are fitted at once, one core each; 0: OMP_NUM_THREADS, which Ray sets, else all cores"""
 
     family: ClassVar[str] = "forecasting/lightgbm"
     produces: ClassVar[Table] = FORECAST
@@ -75,37 +79,47 @@ class LightGBMForecaster(Model):
             raise EmptyTable("FEATURE", "Training wants measured targets and at least two days of history before them.")
         self._profile = Profile.fit(train.rows)
         aside = calibration_rows(rows, self.calibration_days)
-        earlier = load_boosters(resume) if resume else {}
         data = _dataset(rows)
-        self._boosters = {
-            "q50": self._boost("q50", data, earlier, **self._watch(valid, report, data)),
-            "mean": self._boost("mean", data, earlier),
-        }
-        inner = data.subset(np.flatnonzero(~aside)) if aside.any() else data
-        for head in ("q10", "q90"):
-            self._boosters[head] = self._boost(head, inner, earlier)
-        self._calibrate(inner, rows[aside])
+        inner = data.subset(np.flatnonzero(~aside)).construct() if aside.any() else data
+        earlier = load_boosters(resume) if resume else {}
+        watch = self._watch(valid, report, data)
+        first = {"q50": self._boost("q50", data, earlier.get("q50"), **watch)} if watch else {}
+        rest = {"q50": data, "mean": data, "q10": inner, "q90": inner}
+        boosters = first | self._at_once(
+            {head: (self._boost, head, rows, earlier.get(head)) for head, rows in rest.items() if head not in first}
+            # calibration wants a median that has not seen the days set aside either
+            | ({_UNSEEN: (self._boost, "q50", inner, None)} if aside.any() else {})
+        )
+        self._calibrate(boosters.pop(_UNSEEN, boosters["q50"]), boosters, rows[aside])
+        self._boosters = boosters
         return self
 
-    def _calibrate(self, inner: lgb.Dataset, held: pd.DataFrame) -> None:
-        """Calibrate on days that no calibrated booster has seen: for that the median is fitted once more without them."""
+    def _calibrate(self, median: lgb.Booster, boosters: dict[str, lgb.Booster], held: pd.DataFrame) -> None:
         if held.empty:
-            nothing = np.empty(0)
-            self._conformal = Conformal.fit(nothing, nothing, nothing, nothing, nothing)
+            self._conformal = Conformal.fit(*[np.empty(0)] * 5)
             return
-        matrix = _matrix(held)
-        unseen_median = self._boost("q50", inner, {})
-        low, high = (self._boosters[head].predict(matrix, num_threads=self.threads) for head in ("q10", "q90"))
+        heads = self._heads(_matrix(held), {"q10": boosters["q10"], "q50": median, "q90": boosters["q90"]})
         actual = held["target"].to_numpy(np.float64) / held[SCALE].to_numpy(np.float64)
-        middle = unseen_median.predict(matrix, num_threads=self.threads)
-        self._conformal = Conformal.fit(actual, low, middle, high, held["lead_minutes"].to_numpy())
+        self._conformal = Conformal.fit(actual, heads["q10"], heads["q50"], heads["q90"], held["lead_minutes"].to_numpy())
 
-    def _boost(self, head: str, data: lgb.Dataset, earlier: dict[str, lgb.Booster], **watch: Any) -> lgb.Booster:
-        started = earlier.get(head)
+    def _boost(self, head: str, data: lgb.Dataset, started: lgb.Booster | None, **watch: Any) -> lgb.Booster:
         rounds = self.n_estimators - (started.current_iteration() if started else 0)
         if started and rounds <= 0:
             return started
         return lgb.train({**self._parameters, **_HEADS[head]}, data, rounds, init_model=started, **watch)
+
+    def _heads(self, matrix: NDArray[np.float32], boosters: dict[str, lgb.Booster]) -> dict[str, NDArray[np.float64]]:
+        """What each booster says of each row."""
+        if len(matrix) < _WORTH_THREADS:
+            return {head: booster.predict(matrix, num_threads=1) for head, booster in boosters.items()}
+        return self._at_once({head: (_predict, booster, matrix) for head, booster in boosters.items()})
+
+    def _at_once(self, calls: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """Run (function, *arguments) by name, one core each: OpenMP's own threads stall where other work runs too."""
+        cores = self.threads or int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
+        with ThreadPoolExecutor(max_workers=min(cores, len(calls))) as pool:
+            running = {name: pool.submit(*call) for name, call in calls.items()}
+            return {name: future.result() for name, future in running.items()}
 
     @property
     def _parameters(self) -> dict[str, Any]:
@@ -117,7 +131,7 @@ class LightGBMForecaster(Model):
             "bagging_fraction": self.bagging_fraction,
             "bagging_freq": 1,
             "lambda_l2": self.lambda_l2,
-            "num_threads": self.threads,
+            "num_threads": 1,
             "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,  # a fixed histogram method: the automatic choice is not deterministic
@@ -152,7 +166,7 @@ class LightGBMForecaster(Model):
 
     def _boosted(self, rows: pd.DataFrame) -> tuple[NDArray, NDArray]:
         matrix, scale = _matrix(rows), rows[SCALE].to_numpy(np.float64)
-        heads = {head: booster.predict(matrix, num_threads=self.threads) for head, booster in self._boosters.items()}
+        heads = self._heads(matrix, self._boosters)
         scaled = self._conformal.apply(heads["q10"], heads["q50"], heads["q90"], rows["lead_minutes"].to_numpy())
         return scaled * scale[:, None], heads["mean"] * scale
 
@@ -177,6 +191,10 @@ class LightGBMForecaster(Model):
 def load_boosters(folder: Path) -> dict[str, lgb.Booster]:
     """The boosters saved in `folder`, by head; those that are not there yet are left out."""
     return {head: lgb.Booster(model_file=folder / f"{head}.txt") for head in _HEADS if (folder / f"{head}.txt").exists()}
+
+
+def _predict(booster: lgb.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    return booster.predict(matrix, num_threads=1)
 
 
 def _matrix(rows: pd.DataFrame) -> NDArray[np.float32]:

@@ -1,0 +1,77 @@
+"""The OpenAPI document and the page that shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from metrify.serving.messages import ErrorBody, ForecastAnswer, ForecastRequest, Health, ServedModel
+from tests.serving.door import ask
+
+FORECAST_ERRORS = {"400", "404", "408", "413", "415", "422", "500", "503"}
+
+
+@pytest.fixture(scope="module")
+def document():
+    return ask("GET", "/openapi.json").json()
+
+
+def examples(content: dict) -> list:
+    content = content["application/json"]
+    return [content["example"]] if "example" in content else [found["value"] for found in content["examples"].values()]
+
+
+def test_every_example_request_is_valid(document):
+    operation = document["paths"]["/v1/forecast"]["post"]
+    found = examples(operation["requestBody"]["content"])
+    assert len(found) >= 4
+    for request in found:
+        ForecastRequest.model_validate(request)
+
+
+def test_every_error_has_an_example_of_the_one_shape(document):
+    responses = document["paths"]["/v1/forecast"]["post"]["responses"]
+    assert set(responses) == {"200"} | FORECAST_ERRORS
+    for status in FORECAST_ERRORS:
+        for example in examples(responses[status]["content"]):
+            ErrorBody.model_validate(example)
+        assert responses[status]["description"]
+    assert "Retry-After" in responses["503"]["headers"]
+
+
+def test_answers_have_examples_of_their_shape(document):
+    shapes = {"/v1/forecast": ForecastAnswer, "/healthz": Health, "/v1/models": ServedModel}
+    for path, shape in shapes.items():
+        (operation,) = document["paths"][path].values()
+        (example,) = examples(operation["responses"]["200"]["content"])
+        for one in example if isinstance(example, list) else [example]:
+            shape.model_validate(one)
+
+
+def test_the_document_is_openapi_3_0_which_the_page_can_draw(document):
+    text = json.dumps(document)
+    assert document["openapi"].startswith("3.0.")
+    assert '"type": "null"' not in text
+    assert "HTTPValidationError" not in text
+    kwh = document["components"]["schemas"]["History"]["properties"]["kwh"]
+    assert kwh["items"] == {"type": "number", "nullable": True}
+
+
+def test_every_reference_has_a_target(document):
+    for name in re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)):
+        assert name in document["components"]["schemas"]
+
+
+def test_the_page_loads_nothing_from_elsewhere():
+    page = ask("GET", "/docs").text
+    assert "http://" not in page
+    assert "https://" not in page
+    for address in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert ask("GET", f"/{address}").status_code == 200
+
+
+def test_the_root_leads_to_the_page():
+    response = ask("GET", "/")
+    assert (response.status_code, response.headers["location"]) == (307, "docs")

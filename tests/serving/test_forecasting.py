@@ -1,0 +1,157 @@
+"""The forecasting deployment as a plain object, over fakes of forecaster and registry."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from metrify.serving.columns import by_meter
+from metrify.serving.forecasting import Forecasting
+from metrify.serving.messages import ForecastRequest, MeterForecast, ServedModel
+from metrify.serving.refusals import Refusal
+from tests.serving.fakes import FakeForecaster, FakeSource
+
+NEVER = 3600.0
+
+
+@contextmanager
+def replica(source: FakeSource, refresh_seconds: float = NEVER) -> Iterator[Forecasting]:
+    made = Forecasting(source, 2, refresh_seconds)
+    yield made
+    made.stop()
+
+
+def answer(made: Forecasting, **fields: object) -> list[dict] | Refusal:
+    return asyncio.run(made.answer(ForecastRequest.model_validate(fields)))
+
+
+def status(made: Forecasting) -> ServedModel:
+    return ServedModel.model_validate(asyncio.run(made.status()))
+
+
+def until(condition, seconds: float = 5.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_answers_keep_the_order_of_the_request():
+    with replica(FakeSource()) as made:
+        found = answer(made, meter_ids=["B", "A"])
+    assert [MeterForecast.model_validate(one).meter_id for one in found] == ["B", "A"]
+    assert found[0]["issue_time"] == found[0]["timestamp"][0] == "2026-03-29T00:00:00Z"
+    assert found[0]["interval_minutes"] == 30
+    assert found[0]["model"] == "forecasting/fake:1"
+    assert found[0]["reason"] is None
+
+
+def test_issue_time_and_history_reach_the_forecaster():
+    history = {"meter_id": "new", "start": "2026-03-27T00:00:00Z", "interval_minutes": 30, "kwh": [1, None, 3]}
+    with replica(FakeSource()) as made:
+        (found,) = answer(made, meter_id="new", issue_time="2026-03-27T03:30:00+02:00", history=history)
+    assert found["issue_time"] == "2026-03-27T01:30:00Z"
+    assert found["q50"] == [2.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "status_code", "code", "field", "fallback"),
+    [
+        ({"meter_ids": ["A", "X"]}, 404, "unknown_meter", "meter_ids", None),
+        ({"meter_id": "A", "horizon": "7min"}, 400, "bad_value", "horizon", None),
+        (
+            {"meter_id": "silent", "allow_fallback": False},
+            422,
+            "not_enough_history",
+            "meter_ids",
+            "forecasting/seasonal",
+        ),
+    ],
+)
+def test_errors_become_refusals(fields, status_code, code, field, fallback):
+    with replica(FakeSource()) as made:
+        found = answer(made, **fields)
+    assert (found.status, found.error, found.field, found.fallback) == (status_code, code, field, fallback)
+
+
+def test_a_fallback_says_so():
+    with replica(FakeSource()) as made:
+        (found,) = answer(made, meter_id="silent")
+    assert found["reason"] == "forecasting/seasonal: 3 readings"
+
+
+def test_the_model_is_loaded_and_warm_before_the_replica_is_ready():
+    source = FakeSource()
+    with replica(source) as made:
+        assert source.loads == ["forecasting/fake:1"]
+        found = status(made)
+    assert (found.ready, found.model, found.meters, found.lake_version) == (True, "forecasting/fake:1", 3, 7)
+    assert (found.unit, found.metrics, found.aliases) == ("kWh", {"wape": 0.42}, ["champion"])
+    assert found.data_until.isoformat() == "2026-03-29T00:00:00+00:00"
+
+
+def test_without_a_champion_it_waits_for_one():
+    source = FakeSource(wanted="")
+    with replica(source, refresh_seconds=0.02) as made:
+        refused = answer(made, meter_id="A")
+        assert (refused.status, refused.error, refused.retry_after) == (503, "not_ready", 10)
+        assert "metrify train forecasting" in refused.message
+        assert not status(made).ready
+        source.wanted = "forecasting/fake:1"
+        assert until(lambda: status(made).ready)
+        assert isinstance(answer(made, meter_id="A"), list)
+
+
+def test_a_promoted_model_replaces_the_old_one():
+    source = FakeSource()
+    with replica(source, refresh_seconds=0.02) as made:
+        source.wanted = "forecasting/fake:2"
+        assert until(lambda: answer(made, meter_id="A")[0]["model"] == "forecasting/fake:2")
+        assert source.loads == ["forecasting/fake:1", "forecasting/fake:2"]
+
+
+def test_new_readings_are_loaded_without_loading_the_model_again():
+    source = FakeSource()
+    with replica(source, refresh_seconds=0.02) as made:
+        assert until(lambda: source.served.forecaster.refreshed > 2)
+        assert source.loads == ["forecasting/fake:1"]
+        made.check_health()
+
+
+@pytest.mark.parametrize("lost", ["", "crash"])
+def test_the_old_model_goes_on_answering_when_the_new_cannot_be_had(lost):
+    source = FakeSource()
+    with replica(source, refresh_seconds=0.02) as made:
+        source.wanted = lost
+        assert until(lambda: status(made).reason is not None)
+        assert status(made).ready
+        assert answer(made, meter_id="A")[0]["model"] == "forecasting/fake:1"
+        source.wanted = "forecasting/fake:1"
+        assert until(lambda: status(made).reason is None)
+        made.check_health()
+
+
+def test_a_dead_watcher_is_a_sick_replica():
+    with replica(FakeSource()) as made:
+        made.stop()
+        with pytest.raises(RuntimeError, match="watcher"):
+            made.check_health()
+
+
+def test_what_is_not_a_number_is_null():
+    rows = FakeForecaster("f").answer(["A", "B"])
+    rows.loc[1, "q95"] = np.nan
+    rows["mean"] = 1 / 3
+    found = by_meter(rows, "kWh")
+    assert found["A"]["q95"] == [0.725, None, 0.725, 0.725]
+    assert found["A"]["mean"] == [0.333333] * 4
+    assert found["B"]["timestamp"] == found["A"]["timestamp"]
+
+
+def test_a_single_interval_has_no_length():
+    assert by_meter(FakeForecaster("f").answer(["A"]).head(1), "kWh")["A"]["interval_minutes"] is None

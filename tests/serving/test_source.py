@@ -1,0 +1,71 @@
+"""Which model a replica serves, by what the config asks for and what the registry holds."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+
+from metrify.errors import BadValue, NoSuchModel
+from metrify.registry import Version
+from metrify.serving.source import RegistrySource
+
+VERSIONS = {
+    ("forecasting/lightgbm", "champion"): Version("forecasting/lightgbm", 3, "r3", ("champion",)),
+    ("forecasting/lightgbm", "7"): Version("forecasting/lightgbm", 7, "r7"),
+    ("forecasting/seasonal", "challenger"): Version("forecasting/seasonal", 2, "r2", ("challenger",)),
+}
+
+
+class FakeRegistry:
+    def __init__(self, leader: Version | None = VERSIONS["forecasting/lightgbm", "champion"]):
+        self.leader = leader
+
+    def champion(self, task: str) -> Version | None:
+        assert task == "forecasting"
+        return self.leader
+
+    def version(self, name: str, alias_or_version: str) -> Version:
+        return VERSIONS[name, alias_or_version]
+
+    def versions(self) -> list[Version]:
+        return list(VERSIONS.values())
+
+
+def source(wanted: str, registry: FakeRegistry | None = None) -> RegistrySource:
+    return RegistrySource("", "forecasting", wanted, lambda _: registry or FakeRegistry())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("champion", "forecasting/lightgbm:3"),
+        ("forecasting/lightgbm@champion", "forecasting/lightgbm:3"),
+        ("forecasting/lightgbm:7", "forecasting/lightgbm:7"),
+        ("forecasting/seasonal@challenger", "forecasting/seasonal:2"),
+    ],
+)
+def test_config_names_a_model_in_three_ways(wanted, found):
+    assert source(wanted).current() == found
+
+
+def test_a_promotion_is_seen_at_the_next_look():
+    registry = FakeRegistry(None)
+    asked = source("champion", registry)
+    with pytest.raises(NoSuchModel, match=r"holds no forecasting@champion.*forecasting/seasonal:2"):
+        asked.current()
+    registry.leader = Version("forecasting/seasonal", 5, "r5", ("champion",), created=datetime(2026, 1, 1, tzinfo=UTC))
+    assert asked.current() == "forecasting/seasonal:5"
+
+
+@pytest.mark.parametrize("wanted", ["challenger", "", "forecasting/lightgbm@", "@champion", "a:b:c", "a@champion:3"])
+def test_a_model_named_in_no_way_is_refused(wanted):
+    with pytest.raises(BadValue, match=r"models\.forecasting: wanted champion, family@alias or family:version"):
+        source(wanted)
+
+
+def test_it_travels_to_a_replica_before_it_opens_anything(tmp_path):
+    home = tmp_path / "home"
+    assert pickle.loads(pickle.dumps(RegistrySource(str(home), "forecasting", "champion")))
+    assert not home.exists()
