@@ -24,7 +24,7 @@ class RidgeForecaster(Model):
     rate: Annotated[float, Span(0.0001, 0.5, log=True)] = 0.05
     penalty: Annotated[float, Span(0.0, 1.0)] = 0.0
     steps: Annotated[int, Span(10, 40)] = 40
-    powers: Annotated[tuple[int, ...], Choice(((1,), (1, 2)))] = (1,)
+    shape: Annotated[str, Choice(("line", "curve"))] = "line"
 
     family: ClassVar[str] = "forecasting/ridge"
     produces: ClassVar[Table] = FORECAST
@@ -51,7 +51,8 @@ class RidgeForecaster(Model):
         return pd.DataFrame({**dict.fromkeys(names, found), "reason": ""}, index=batch.rows.index)
 
     def _matrix(self, rows: pd.DataFrame) -> np.ndarray:
-        return np.hstack([rows[list(FEATURES)].to_numpy(float) ** power for power in self.powers])
+        x = rows[list(FEATURES)].to_numpy(float)
+        return x if self.shape == "line" else np.hstack([x, x**2])
 
     def save_state(self, folder: Path) -> None:
         (folder / "weights.json").write_text(json.dumps(self._weights))
@@ -112,7 +113,7 @@ class PlainForecaster(RidgeForecaster):
     rate: float = 0.05
     penalty: float = 0.0
     steps: int = 5
-    powers: tuple[int, ...] = (1,)
+    shape: str = "line"
 
     family: ClassVar[str] = "forecasting/plain"
 

@@ -52,7 +52,7 @@ class _Conversion:
         for column in self.table.columns:
             if column.name in self.sources or column.name in self.mapping.constants:
                 self.done[column.name] = self._column(column)
-        if self.mapping.stamp == "end":
+        if self.mapping.stamp == "end" and self.mapping.interval_minutes:
             length = pa.scalar(self.mapping.interval_minutes * 60_000_000, pa.duration("us"))
             self.done["timestamp"] = pc.subtract(self.done["timestamp"], length)
         self._assume()

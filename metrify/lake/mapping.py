@@ -43,8 +43,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import pyarrow as pa
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 
-from metrify.errors import BadMapping, InputError, MissingColumns, UnknownKeys, UnreadableFile
-from metrify.lake.units import UNITS, conversion
+from metrify.errors import BadMapping, InputError, MissingColumns, UnknownKeys, UnknownName, UnreadableFile
+from metrify.lake.units import conversion
 from metrify.localtime import zone_error
 from metrify.schema import WEATHER, Table, table
 
@@ -221,10 +221,12 @@ def _check_times(mapping: Mapping, found: Table, where: str) -> None:
 def _check_unit(mapping: Mapping, found: Table, name: str, source: Source, where: str) -> None:
     column = found[name]
     number = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
-    how = conversion(column, source.unit)
-    if how is None or (source.scale != 1 and not number):
-        known = ", ".join(UNITS.get(column.unit, {})) or "none"
-        raise BadMapping(where, f"{name}: {source.unit!r} cannot become {column.unit!r}", f"Known units: {known}.")
+    try:
+        how = conversion(column, source.unit)
+    except UnknownName as error:
+        raise BadMapping(where, str(error).rstrip("."), "Name one of these, or use scale.") from error
+    if source.scale != 1 and not number:
+        raise BadMapping(where, f"{name}: scale is for numbers", "Drop it.")
     if how.mean_power and not mapping.interval_minutes:
         problem = f"{name}: {source.unit} becomes {column.unit} only with the interval length"
         raise BadMapping(where, problem, "Add interval_minutes.")

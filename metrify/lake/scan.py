@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 from deltalake import DeltaTable
 
-from metrify.errors import BadValue
+from metrify.errors import BadValue, MissingColumns
 from metrify.lake.buckets import bucket_of
 from metrify.schema import Table
 
@@ -99,11 +99,18 @@ def local_files(delta: DeltaTable, filters: Sequence[tuple[str, str, Any]] = ())
     return [unquote(uri) for uri in delta.file_uris(file_pruning_predicate=list(filters) or None)]
 
 
+def _schema(table: Table, columns: Iterable[str]) -> pa.Schema:
+    """The table's schema, all nullable, and those of `columns` that it may hold beyond. Raises MissingColumns."""
+    beyond = [name for name in columns if name not in table.names]
+    if beyond and table.further is None:
+        raise MissingColumns(beyond, table.names, f"table {table.name}")
+    fields = [field.with_nullable(True) for field in table.schema]
+    return pa.schema([*fields, *(pa.field(name, table.further) for name in beyond)])
+
+
 def scan(table: Table, files: Sequence[str], columns: list[str], rows: pads.Expression | None = None) -> pa.Table:
     """These columns of these Parquet files of a table, as the schema types them; columns that a file lacks are null."""
-    schema = pa.schema([field.with_nullable(True) for field in table.schema])
-    if table.further is not None:
-        schema = pa.schema([*schema, *(pa.field(name, table.further) for name in columns if name not in table.names)])
+    schema = _schema(table, columns)
     meters = {"meter_id"} & set(table.names)  # decoding a dictionary is ten times as fast as decoding its strings
     encoded = [pa.field(f.name, pa.dictionary(pa.int32(), f.type)) if f.name in meters else f for f in schema]
     reader = pads.ParquetFileFormat(read_options=pads.ParquetReadOptions(dictionary_columns=meters))

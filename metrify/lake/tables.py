@@ -152,12 +152,13 @@ class Lake:
         """Rows from `since` on and before `until` [UTC] of these buckets and meters; only what may match is opened.
 
         The rows come in no particular order; a table that does not exist yet has none. Time is `timestamp`, or else
-        the table's first time column. Raises BadValue when a table without meters is asked for meters or buckets.
+        the table's first time column. Raises MissingColumns, and BadValue when a table without meters is asked for
+        meters or buckets.
         """
         names = list(columns) if columns is not None else table.names
-        if not self.exists(table):
-            return pa.schema([table.schema.field(name).with_nullable(True) for name in names]).empty_table()
         wanted = Wanted.of(table, self.workspace.buckets, buckets, meter_ids, since, until)
+        if not self.exists(table):
+            return scan(table, [], names)
         delta = DeltaTable(self._folder(table), version=version)
         return scan(table, wanted.files(delta), names, wanted.rows())
 

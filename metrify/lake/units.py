@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metrify.errors import UnknownName
 from metrify.schema import Column
 
 __all__ = ["UNITS", "Conversion", "conversion"]
@@ -59,10 +60,16 @@ UNITS: dict[str, dict[str, Conversion]] = {
 """By unit of the schema: the units that a source may have. Power becomes energy through the interval length."""
 
 
-def conversion(column: Column, unit: str) -> Conversion | None:
-    """How `unit` becomes the unit of a column; None if it cannot. No unit means: already the column's."""
+def conversion(column: Column, unit: str) -> Conversion:
+    """How `unit` becomes the unit of a column; no unit means: already the column's.
+
+    Raises UnknownName when it cannot, such as power for a counter.
+    """
+    known = UNITS.get(column.unit, {})
+    if column.name.startswith("register_"):
+        known = {name: how for name, how in known.items() if not how.mean_power}
     if unit in ("", column.unit):
         return Conversion(1)
-    found = UNITS.get(column.unit, {}).get(unit)
-    counter = column.name.startswith("register_")
-    return None if found and found.mean_power and counter else found
+    if unit not in known:
+        raise UnknownName(f"unit for {column.name} [{column.unit}]", unit, known)
+    return known[unit]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -88,11 +88,10 @@ class Registry:
         """All versions of a family, or of every family; newest first within a family."""
         wanted = f"name = '{to_mlflow(name)}'" if name else None
         with answering(self.uri):
-            page = self.client.search_model_versions(wanted)
-            found = list(page)
-            while page.token:
-                page = self.client.search_model_versions(wanted, page_token=page.token)
-                found += page
+            aliases = self._aliases()
+            found = _pages(self.client.search_model_versions, wanted)
+        for version in found:  # this search alone leaves them out
+            version.aliases = [alias for alias, number in aliases[version.name].items() if number == version.version]
         ours = [version for version in map(from_model_version, found) if version]
         return sorted(ours, key=lambda version: (version.name, -version.version))
 
@@ -206,11 +205,24 @@ class Registry:
         for key, value in (("at", latest.at), ("by", latest.by), ("before", latest.before or "")):
             self.client.set_model_version_tag(to_mlflow(name), str(latest.version), f"{alias}.{key}", value)
 
+    def _aliases(self) -> dict[str, dict[str, str]]:
+        """alias -> version number, by registered name."""
+        return {model.name: dict(model.aliases) for model in _pages(self.client.search_registered_models, None)}
+
     def _known(self) -> list[str]:
         with answering(self.uri):
-            models = self.client.search_registered_models()
-        names = ((from_mlflow(model.name), model.aliases) for model in models)
+            names = ((from_mlflow(registered), aliases) for registered, aliases in self._aliases().items())
         return [f"{name}@{alias}" for name, aliases in names if name for alias in aliases or ["(no alias)"]]
+
+
+def _pages(ask: Callable[..., Any], wanted: str | None) -> list[Any]:
+    """Everything that MLflow finds, page by page."""
+    page = ask(wanted)
+    found = list(page)
+    while page.token:
+        page = ask(wanted, page_token=page.token)
+        found += page
+    return found
 
 
 def _code(error: RegistryError) -> str:

@@ -65,7 +65,12 @@ def test_what_a_mapping_cannot_say(content: dict, error: type[MetrifyError], say
         (READING, {"columns": COLUMNS, "zone": "Europe/Londn"}, BadMapping, "no IANA time zone"),
         (READING, {"columns": COLUMNS, "stamp": "end"}, BadMapping, "interval_minutes"),
         (READING, {"columns": {**COLUMNS, "kwh": {"column": "x", "unit": "kW"}}}, BadMapping, "interval_minutes"),
-        (READING, {"columns": {**COLUMNS, "kwh": {"column": "x", "unit": "BTU"}}}, BadMapping, "Known units: .*MWh"),
+        (
+            READING,
+            {"columns": {**COLUMNS, "kwh": {"column": "x", "unit": "BTU"}}},
+            BadMapping,
+            "no unit for kwh .*Known: .*MWh",
+        ),
         (READING, {"columns": {**COLUMNS, "meter_id": {"column": "x", "scale": 2.0}}}, BadMapping, "meter_id"),
         (
             READING,

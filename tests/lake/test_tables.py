@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from metrify.errors import BadValue, LakeConflict, MissingColumns
 from metrify.lake.buckets import bucket_of
+from metrify.lake.commit import commit, write_part
 from metrify.lake.tables import Lake, Written
 from metrify.schema import (
     CLEAN,
+    FEATURE,
     GRADE,
     HOLIDAY,
     METER,
@@ -207,6 +209,24 @@ def test_read_as_of_an_earlier_version(lake: Lake) -> None:
     before = lake.version(READING)
     lake.upsert(READING, readings([reading("a", 0, 2.0, version=2)]))
     assert lake.read(READING, columns=["kwh"], version=before)["kwh"].to_pylist() == [1.0]
+
+
+def test_declared_features_are_read_when_they_are_named(lake: Lake) -> None:
+    assert lake.read(FEATURE, columns=["my_feature"]).num_rows == 0
+    rows = pa.table({"meter_id": ["a"], "timestamp": pa.array([START], READING["timestamp"].type)})
+    rows = rows.append_column("my_feature", pa.array([0.5], pa.float32()))
+    root = lake.workspace.lake / FEATURE.name
+    commit(root, rows.schema, [write_part(root, rows, 3, "2024-01")], "append")
+    assert lake.read(FEATURE, columns=["meter_id", "my_feature", "target", "not_built"]).to_pylist() == [
+        {"meter_id": "a", "my_feature": 0.5, "target": None, "not_built": None}
+    ]
+    assert lake.read(FEATURE).schema.names == FEATURE.names
+    assert lake.count(FEATURE) == 1
+
+
+def test_a_column_that_the_table_does_not_have(lake: Lake) -> None:
+    with pytest.raises(MissingColumns, match="kwhh"):
+        lake.read(READING, columns=["kwhh"])
 
 
 def test_weather_is_read_by_time_but_not_by_bucket(lake: Lake) -> None:

@@ -26,7 +26,7 @@ from metrify.training.search import Progress, search
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 TRAIN, VALID = batches()
-DEFAULTS = {"rate": 0.05, "penalty": 0.0, "steps": 40, "powers": (1,)}
+DEFAULTS = {"rate": 0.05, "penalty": 0.0, "steps": 40, "shape": "line"}
 
 
 def judge_and_look(answers: pd.DataFrame, rows: pd.DataFrame) -> dict[str, float]:
