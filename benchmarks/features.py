@@ -72,7 +72,7 @@ def weather(times: np.ndarray, random: np.random.Generator) -> pa.Table:
             "temperature_c": random.normal(10, 5, len(times)),
             "humidity": random.uniform(20, 100, len(times)),
             "dni_wm2": random.uniform(0, 800, len(times)),
-            "dhi_wm2": random.uniform(0, 400, len(times)),
+            "ghi_wm2": random.uniform(0, 400, len(times)),
         }
     )
 

@@ -114,7 +114,7 @@ def main() -> None:
         forecast_temperature_c="temperature_c",
         forecast_humidity="humidity",
         forecast_dni_wm2="dni_wm2",
-        forecast_dhi_wm2="dhi_wm2",
+        forecast_ghi_wm2="ghi_wm2",
     )
     rows = rows.join(forecast, on="timestamp", how="left").drop("day", "slot").rename({"kwh": "target"})
     floats = [name for name, kind in rows.schema.items() if kind.is_float()]

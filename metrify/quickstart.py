@@ -245,7 +245,7 @@ LINKS = (
 LIMITS = (
     "One year of 17 homes of one town: a leader here need not lead on your meters.",
     "The search saw the days before the test only; the test saw no day that the graph was asked for.",
-    "Weather forecasts of the sample are its authors'; how good they are is said in the sample's README.",
+    "The sample's weather forecasts are exact, and its weather is that of a typical year: real forecasts are worse.",
 )
 
 

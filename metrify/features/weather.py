@@ -19,8 +19,8 @@ __all__ = ["FEATURES", "Weather", "weather"]
 _FORECAST = {
     "temperature_c": ("degC", "air temperature forecast for the interval"),
     "humidity": ("%", "relative humidity forecast for the interval"),
+    "ghi_wm2": ("W/m2", "global irradiance forecast for the interval"),
     "dni_wm2": ("W/m2", "direct irradiance forecast for the interval"),
-    "dhi_wm2": ("W/m2", "diffuse irradiance forecast for the interval"),
 }
 _OBSERVED_HOURS = {"temperature_1d": 24, "temperature_7d": 24 * 7}
 

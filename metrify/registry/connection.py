@@ -25,11 +25,12 @@ PATIENCE = 5.0
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # MLflow's 7 retries with backoff take about 4 minutes
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-CHATTY = ("alembic", "mlflow.store.db.utils", "mlflow.tracking", "mlflow.models")
+CHATTY = ("alembic", "mlflow")
 
 
 def connect(uri: str) -> MlflowClient:

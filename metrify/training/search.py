@@ -139,7 +139,11 @@ def _result(
 def _table(family: type[Model], rows: list[TrialRow]) -> pd.DataFrame:
     columns = ["trial", "state", "seconds", "reports", "error", "settings"]
     records = [
-        {**{name: getattr(row, name) for name in columns[:-1]}, "settings": settings_of(family, row.point), **row.metrics}
+        {
+            **{name: getattr(row, name) for name in columns[:-1]},
+            "settings": settings_of(family, row.point),
+            **row.metrics,
+        }
         for row in rows
     ]
     return pd.DataFrame.from_records(records) if records else pd.DataFrame(columns=columns)

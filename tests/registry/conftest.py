@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -47,8 +48,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
     command += ["--artifacts-destination", str(home / "kept"), "--port", str(port), "--workers", "1"]
+    lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with (home / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=home, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=home, env=os.environ | lean, stdout=log, stderr=log)
     uri, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
     while not _answers(uri):
         assert process.poll() is None and time.monotonic() < deadline, (home / "log").read_text()

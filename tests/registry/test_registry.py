@@ -171,7 +171,12 @@ def test_an_experiment_that_was_deleted_comes_back(registry: Registry):
 
 
 def test_a_server_works_as_the_registry(
-    server: str, workspace: Workspace, model: RidgeForecaster, lineage: Lineage, monkeypatch: pytest.MonkeyPatch
+    server: str,
+    workspace: Workspace,
+    model: RidgeForecaster,
+    lineage: Lineage,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ):
     import mlflow.pyfunc
 
@@ -194,6 +199,7 @@ def test_a_server_works_as_the_registry(
     registry.log_run("search", "search", trials=[Run("trial 0", {"rate": 1}, {"mae": 1})])
     assert not (workspace.home / "mlflow.db").exists()
     assert not workspace.artifacts.exists()
+    assert capfd.readouterr() == ("", "")  # standard output belongs to --json
 
 
 @pytest.mark.parametrize("scheme", ["http://", "postgresql://user:secret@"])
