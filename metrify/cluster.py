@@ -141,7 +141,7 @@ def _of_workspace(workspace: Workspace) -> str:
 def _connect(address: str, cpus: int | None) -> Any:
     try:
         return _start(address, cpus)
-    except Exception:  # noqa: BLE001  Ray raises a bare Exception when a start takes too long
+    except Exception:  # that is what Ray raises when a start takes too long
         logging.getLogger(__name__).info("Ray did not start or answer at %s, trying once more", address, exc_info=True)
     try:
         return _start(address, cpus)

@@ -188,4 +188,5 @@ class SearchFailed(MetrifyError):
 
 class ServiceFailed(MetrifyError):
     def __init__(self, service: str, why: object, log: Path | str):
+        self.service = service
         super().__init__(f"{service} did not come up: {why}. Its log is {log}; `metrify down` clears what is left.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ from metrify.errors import BadValue
 __all__ = ["LocalTimes", "add", "day_start", "holiday_days", "local_times", "to_utc", "zone_error"]
 
 Times = NDArray[np.datetime64]
+_SPAN = re.compile(r"(\d+)(d|h|min)")
 
 
 @dataclass(frozen=True)
@@ -96,14 +98,18 @@ def _plain(times: pd.DatetimeIndex) -> Times:
 
 
 def add(times: Times, span: str, zone: str) -> Times:
-    """Add a span such as `30min`, `24h` or `2d` to UTC times. Days are local: a day can have 23 or 25 hours."""
-    amount = pd.Timedelta(span) if not span.endswith("d") else None
-    if amount is not None:
-        return times.astype("datetime64[s]") + np.timedelta64(int(amount.total_seconds()), "s")
-    if not span[:-1].isdigit():
+    """Add a span such as `30min`, `24h` or `2d` to UTC times. Days are local: a day can have 23 or 25 hours.
+
+    Raises BadValue for anything else.
+    """
+    found = _SPAN.fullmatch(span)
+    if not found:
         raise BadValue("span", "a whole number of days, hours or minutes such as 1d, 24h, 30min", span)
+    amount, unit = int(found[1]), found[2]
+    if unit != "d":
+        return times.astype("datetime64[s]") + np.timedelta64(amount * (3600 if unit == "h" else 60), "s")
     local = pd.DatetimeIndex(times.astype("datetime64[s]")).tz_localize("UTC").tz_convert(zone)
-    moved = local + pd.DateOffset(days=int(span[:-1]))
+    moved = local + pd.DateOffset(days=amount)
     return moved.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
 
 

@@ -122,9 +122,8 @@ def batches(seed: int = 0, rows: int = 200) -> tuple[Batch, Batch]:
     """Training and validation data of a linear law with noise."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(2 * rows, 3))
-    frame = pd.DataFrame(x, columns=list(FEATURES)).assign(
-        target=x @ [3.0, -2.0, 1.0] + random.normal(size=2 * rows) / 10
-    )
+    frame = pd.DataFrame(x, columns=list(FEATURES))
+    frame["target"] = x @ [3.0, -2.0, 1.0] + random.normal(size=2 * rows) / 10
     frame["meter_id"] = [f"M-{number % 7}" for number in range(len(frame))]
     return Batch(frame.iloc[:rows]), Batch(frame.iloc[rows:])
 

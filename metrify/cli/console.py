@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from metrify.errors import MetrifyError
 if TYPE_CHECKING:
     from metrify.settings import Workspace
 
-__all__ = ["Console", "Meter"]
+__all__ = ["Console", "Meter", "table"]
 
 Meter = Callable[..., None]
 """meter(done, of=None, text=None): how far a step is"""
@@ -28,15 +29,17 @@ class Console:
 
     @property
     def workspace(self) -> Workspace:
-        """The workspace of the options; opened now."""
+        """The workspace of the options, opened now; a slip in its settings is told before any work begins."""
         from metrify.settings import Workspace
 
-        return Workspace.open(self.home)
+        workspace = Workspace.open(self.home)
+        _ = workspace.settings
+        return workspace
 
-    def show(self, answer: dict[str, Any], lines: Sequence[Any] = ()) -> None:
-        """Print the answer as JSON, or `lines` (text or Rich tables) for people."""
+    def show(self, answer: Any, lines: Sequence[Any] = ()) -> None:
+        """Print the answer (a report or a dict) as JSON, or `lines` (text or Rich tables) for people."""
         if self.as_json:
-            print(json.dumps(answer, default=str))
+            print(json.dumps(answer, default=_plain))
             return
         from rich.console import Console as Rich
 
@@ -76,6 +79,13 @@ class Console:
                 bar.update(task, completed=done, total=of, text=text)
 
             yield meter
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for: a report is its fields, anything else its text."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return str(value)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +39,7 @@ def ingest(
         for reason, count in (*f.quarantined.items(), *f.warnings.items())
     ]
     columns = ["file", "rows", "inserted", "updated", "unchanged", "quarantined"]
-    console.show(dataclasses.asdict(report), [table(report.table, columns, rows), *notes])
+    console.show(report, [table(report.table, columns, rows), *notes])
 
 
 def vee(context: typer.Context) -> None:
@@ -59,7 +58,7 @@ def vee(context: typer.Context) -> None:
         report = validate_lake(workspace, progress=meter)
     rows = [[rule, count, count / max(report.readings, 1)] for rule, count in report.intervals.items()]
     title = f"{report.readings:,} readings of {report.meters:,} meters in {report.seconds:.1f} s"
-    console.show(dataclasses.asdict(report), [table(title, ["rule", "intervals", "share"], rows)])
+    console.show(report, [table(title, ["rule", "intervals", "share"], rows)])
 
 
 def lake(context: typer.Context) -> None:
@@ -99,7 +98,7 @@ def build(context: typer.Context) -> None:
     with console.progress("Features: buckets") as meter, cluster.session(workspace):
         report = build_features(workspace, progress=meter)
     line = f"{report.rows:,} rows x {report.features} features in {report.files} files, {report.seconds:.1f} s"
-    console.show(dataclasses.asdict(report), [line])
+    console.show(report, [line])
 
 
 @features.command("list")
@@ -113,7 +112,7 @@ def names(context: typer.Context) -> None:
     from metrify.features.catalog import FEATURES
 
     rows = [[f.name, f.unit, f.meaning] for f in FEATURES.values()]
-    answer = {"features": [dataclasses.asdict(f) for f in FEATURES.values()]}
+    answer = {"features": list(FEATURES.values())}
     context.obj.show(answer, [table("Features", ["name", "unit", "meaning"], rows)])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated
 
 import typer
@@ -40,7 +39,7 @@ def demo(
         done = run(console.workspace, tell, search_seconds=search_seconds)
     columns = [name for name in LEAGUE if name in done.league]
     rows = [[row[name] for name in columns] for row in done.league.to_dict("records")]
-    answer = {"report": done.report, "stages": [dataclasses.asdict(s) for s in done.stages], "league": rows}
+    answer = {"report": done.report, "stages": done.stages, "league": rows}
     closing = [
         "",
         f"Report:          {done.report}",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from metrify.errors import ClusterError, MetrifyError
 from metrify.lake.tables import Lake
 from metrify.schema import Table
 
@@ -44,6 +45,7 @@ def over_buckets(
     `make_worker(*arguments)` is called once an actor. The current Ray session is used; `actors` defaults to its CPUs.
     """
     import ray
+    from ray.exceptions import RayError
 
     files = {table.name: lake.paths(table) for table in tables if lake.exists(table)}
     buckets = sorted(files.get(tables[0].name, {}))
@@ -62,5 +64,19 @@ def over_buckets(
         compute=ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=2),
         num_cpus=1,
     )
-    for row in results.iter_rows():
-        yield len(buckets), pickle.loads(row["result"])
+    try:
+        for row in results.iter_rows():
+            yield len(buckets), pickle.loads(row["result"])
+    except RayError as error:
+        raise _cause(error) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The worker's own error where it is one of ours: a person wants that, not the way it took through Ray."""
+    seen: BaseException | None = error
+    while seen is not None:
+        cause = getattr(seen, "cause", None)
+        if isinstance(seen, MetrifyError):
+            return seen
+        seen = cause if isinstance(cause, BaseException) else seen.__cause__
+    return ClusterError(f"A worker failed: {error}")

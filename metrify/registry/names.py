@@ -26,4 +26,4 @@ def from_mlflow(registered: str) -> str | None:
 
 def task_of(name: str) -> str:
     """`forecasting` of `forecasting/lightgbm`."""
-    return name.split("/")[0]
+    return name.partition("/")[0]

@@ -1,4 +1,4 @@
-"""MLflow's way into a saved model: `mlflow.pyfunc.load_model("models:/forecasting.lightgbm@champion").predict(rows)`."""
+"""MLflow's way into a saved model: `pyfunc.load_model("models:/forecasting.lightgbm@champion").predict(rows)`."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def experiment_id(client: MlflowClient, name: str, artifacts: Path) -> str:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            found = client.get_experiment_by_name(name)  # another process was quicker
+        return experiment_id(client, name, artifacts)  # another process was quicker
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return found.experiment_id

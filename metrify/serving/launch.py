@@ -18,7 +18,7 @@ from metrify.serving.ports import LOOPBACK
 from metrify.serving.processes import Started, alive, start
 from metrify.settings import Workspace
 
-__all__ = ["Dashboard", "Wait", "answers", "config", "health", "mlflow", "ray", "ray_address", "url"]
+__all__ = ["Dashboard", "answers", "config", "health", "mlflow", "ray", "ray_address", "url", "wait"]
 
 MIB = 1024**2
 OBJECT_STORE = (256 * MIB, 2048 * MIB)
@@ -151,21 +151,15 @@ class Dashboard:
         return self._workspace.run / "logs" / "serve"
 
 
-class Wait:
-    """Patience that all services share."""
-
-    def __init__(self, seconds: float):
-        self._seconds = seconds
-        self._deadline = time.monotonic() + seconds
-
-    def until(self, service: str, there: Callable[[], object], process: Started, log: Path) -> None:
-        """Wait until `there()`. Raises ServiceFailed when the process ends or the time is over."""
-        while not there():
-            if not alive(process):
-                raise ServiceFailed(service, f"its process ended, saying: {_last_words(log)}", log)
-            if time.monotonic() > self._deadline:
-                raise ServiceFailed(service, f"no answer within {self._seconds:g} s", log)
-            time.sleep(0.5)
+def wait(service: str, there: Callable[[], object], process: Started, log: Path, patience: float = 120.0) -> None:
+    """Wait until `there()`. Raises ServiceFailed when the process ends, or after `patience` [s]."""
+    deadline = time.monotonic() + patience
+    while not there():
+        if not alive(process):
+            raise ServiceFailed(service, f"its process ended, saying: {_last_words(log)}", log)
+        if time.monotonic() > deadline:
+            raise ServiceFailed(service, f"no answer within {patience:g} s", log)
+        time.sleep(0.5)
 
 
 def _last_words(log: Path) -> str:

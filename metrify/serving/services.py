@@ -25,8 +25,8 @@ from metrify.settings import Workspace
 __all__ = ["ServiceStatus", "down", "status", "up"]
 
 PORTS = ("api", "dashboard", "mlflow", "ray", "ray_client")
-PATIENCE = 300.0
-"""How long all services together may take to come up [s]."""
+GRAPH_PATIENCE = 300.0
+"""How long the graph may take to come up [s]: its replicas load models and readings."""
 
 Progress = Callable[[str], None]
 
@@ -88,13 +88,13 @@ def up(
         if record:
             progress("clearing what an earlier start left")
             _clear(workspace, record)
-        record = _fresh(workspace)
         try:
-            _start(workspace, record, args or ServeArgs(), progress)
-        except BaseException:
-            _clear(workspace, record)
-            raise
-        return _statuses(workspace, record)
+            return _started(workspace, args or ServeArgs(), progress)
+        except ServiceFailed as error:
+            if error.service != "Ray":
+                raise
+        progress("Ray did not start; trying once more")  # on a busy machine now and then its raylet gives up
+        return _started(workspace, args or ServeArgs(), progress)
 
 
 def down(workspace: Workspace, *, progress: Progress = lambda _: None) -> bool:
@@ -114,24 +114,33 @@ def status(workspace: Workspace) -> list[ServiceStatus]:
     return _statuses(workspace, record) if record else []
 
 
+def _started(workspace: Workspace, args: ServeArgs, progress: Progress) -> list[ServiceStatus]:
+    record = _fresh(workspace)
+    try:
+        _start(workspace, record, args, progress)
+    except BaseException:
+        _clear(workspace, record)
+        raise
+    return _statuses(workspace, record)
+
+
 def _start(workspace: Workspace, record: _Record, args: ServeArgs, progress: Progress) -> None:
     logs = workspace.folder(workspace.run / "logs")
-    wait = launch.Wait(PATIENCE)
     progress("starting Ray and MLflow")
-    record.processes["ray"] = launch.ray(workspace, record.mark, record.temp_dir, record.ports, logs)
+    ray = record.processes["ray"] = launch.ray(workspace, record.mark, record.temp_dir, record.ports, logs)
     if record.mlflow == launch.url(record.ports["mlflow"]):
-        record.processes["mlflow"] = launch.mlflow(workspace, record.mark, record.ports["mlflow"], logs)
+        mlflow = record.processes["mlflow"] = launch.mlflow(workspace, record.mark, record.ports["mlflow"], logs)
         record.write(workspace)
-        wait.until("MLflow", lambda: launch.answers(record.mlflow), record.processes["mlflow"], logs / "mlflow.log")
+        launch.wait("MLflow", lambda: launch.answers(record.mlflow), mlflow, logs / "mlflow.log")
         progress(f"MLflow answers at {record.mlflow}")
     record.write(workspace)
     dashboard = launch.Dashboard(workspace, record.ports["dashboard"])
-    wait.until("Ray", lambda: launch.ray_address(record.temp_dir), record.processes["ray"], logs / "ray.log")
-    wait.until("Ray's dashboard", dashboard.answers, record.processes["ray"], logs / "ray.log")
+    launch.wait("Ray", lambda: launch.ray_address(record.temp_dir), ray, logs / "ray.log")
+    launch.wait("Ray", dashboard.answers, ray, logs / "ray.log")
     address_file(workspace).write_text(launch.ray_address(record.temp_dir))
     progress("Ray answers; deploying the graph")
     dashboard.deploy(launch.config(workspace, record.ports["api"], args, logs))
-    wait.until("The graph", dashboard.deployed, record.processes["ray"], logs / "serve")
+    launch.wait("The graph", dashboard.deployed, ray, logs / "serve", GRAPH_PATIENCE)
     progress(f"the graph answers at {launch.url(record.ports['api'])}")
 
 
@@ -192,9 +201,18 @@ def _clear(workspace: Workspace, record: _Record) -> None:
     if left:
         pids = ", ".join(str(process.pid) for process in left)
         raise ServiceFailed("metrify down", f"processes {pids} do not end", workspace.run / "logs")
+    _keep_logs(workspace, Path(record.temp_dir))
     shutil.rmtree(record.temp_dir, ignore_errors=True)
     address_file(workspace).unlink(missing_ok=True)
     _path(workspace).unlink(missing_ok=True)
+
+
+def _keep_logs(workspace: Workspace, temp_dir: Path) -> None:
+    """Ray's own logs of this time, in place of those of the last."""
+    written, kept = temp_dir / "session_latest" / "logs", workspace.run / "logs" / "ray"
+    if written.is_dir():
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(written, kept, ignore_dangling_symlinks=True)
 
 
 def _path(workspace: Workspace) -> Path:

@@ -137,13 +137,7 @@ def _result(
 
 
 def _table(family: type[Model], rows: list[TrialRow]) -> pd.DataFrame:
-    columns = ["trial", "state", "seconds", "reports", "error", "settings"]
-    records = [
-        {
-            **{name: getattr(row, name) for name in columns[:-1]},
-            "settings": settings_of(family, row.point),
-            **row.metrics,
-        }
-        for row in rows
-    ]
-    return pd.DataFrame.from_records(records) if records else pd.DataFrame(columns=columns)
+    told = ["trial", "state", "seconds", "reports", "error"]
+    table = pd.DataFrame([[getattr(row, name) for name in told] for row in rows], columns=told)
+    table["settings"] = [settings_of(family, row.point) for row in rows]
+    return table.join(pd.DataFrame([row.metrics for row in rows]))

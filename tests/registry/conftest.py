@@ -53,7 +53,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=home, env=os.environ | lean, stdout=log, stderr=log)
     uri, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
     while not _answers(uri):
-        assert process.poll() is None and time.monotonic() < deadline, (home / "log").read_text()
+        assert process.poll() is None, (home / "log").read_text()
+        assert time.monotonic() < deadline, (home / "log").read_text()
         time.sleep(0.3)
     yield uri
     process.terminate()

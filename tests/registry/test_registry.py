@@ -126,7 +126,7 @@ def test_versions_of_all_families_newest_first(registry: Registry, model: RidgeF
 
 
 def test_what_is_not_there_is_named(registry: Registry, model: RidgeForecaster, lineage: Lineage):
-    with pytest.raises(NoSuchModel, match="no forecasting/ridge@champion. Known: none"):
+    with pytest.raises(NoSuchModel, match=r"no forecasting/ridge@champion\. Known: none"):
         registry.load("forecasting/ridge")
     registry.publish(model, metrics={}, lineage=lineage)
     with pytest.raises(NoSuchModel, match="Known: forecasting/ridge@challenger"):
@@ -208,7 +208,7 @@ def test_nobody_there_is_told_soon(workspace: Workspace, monkeypatch: pytest.Mon
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}127.0.0.1:{closed.getsockname()[1]}")
     started = time.monotonic()
-    with pytest.raises(RegistryError, match="does not answer.*MLFLOW_TRACKING_URI") as raised:
+    with pytest.raises(RegistryError, match=r"does not answer.*MLFLOW_TRACKING_URI") as raised:
         Registry(workspace).load("forecasting/ridge")
     assert time.monotonic() - started < 10
     assert "secret" not in str(raised.value)

@@ -9,7 +9,7 @@ import pytest
 
 from metrify.errors import ServiceFailed, UnreadableFile
 from metrify.serving import services
-from metrify.serving.launch import Wait, health
+from metrify.serving.launch import health, wait
 from metrify.serving.ports import free_ports
 from metrify.serving.processes import Started
 from metrify.settings import Workspace
@@ -42,11 +42,13 @@ def test_services_that_died_are_reported_gone(workspace, tmp_path):
 
 def test_down_clears_what_a_killed_up_left(workspace, tmp_path):
     path = record(workspace, tmp_path / "ray")
-    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "session_latest" / "logs").mkdir(parents=True)
+    (tmp_path / "ray" / "session_latest" / "logs" / "raylet.out").write_text("why it died")
     (workspace.run / "ray_address").write_text("127.0.0.1:1")
     assert services.down(workspace) is True
     assert not path.exists()
     assert not (tmp_path / "ray").exists()
+    assert (workspace.run / "logs" / "ray" / "raylet.out").read_text() == "why it died"
     assert not (workspace.run / "ray_address").exists()
 
 
@@ -62,7 +64,7 @@ def test_waiting_ends_with_the_last_words_of_a_process_that_died(tmp_path):
     with pytest.raises(
         ServiceFailed, match=r"Ray did not come up: its process ended, saying: ValueError: port taken\."
     ):
-        Wait(10).until("Ray", lambda: False, NOBODY, log)
+        wait("Ray", lambda: False, NOBODY, log)
 
 
 def test_nobody_at_the_door_is_no_health():

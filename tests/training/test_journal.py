@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.ridge import batches
 
 from metrify.errors import BadValue, UnreadableFile
 from metrify.models.base import Batch
 from metrify.panel import Panel
 from metrify.training.journal import Journal, TrialRow, fingerprint
+from tests.ridge import batches
 
 FACTS = {"family": "forecasting/ridge", "seed": 1}
 ROW = TrialRow(3, "finished", {"rate": 0.1}, {"mae": 0.5}, 7, 1.5)

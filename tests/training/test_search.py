@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from metrify.errors import BadValue, ClusterError, SearchFailed
+from metrify.training.search import Progress, search
 from tests.ridge import (
     BrittleForecaster,
     BrokenForecaster,
@@ -20,9 +23,6 @@ from tests.ridge import (
     batches,
     judge,
 )
-
-from metrify.errors import BadValue, ClusterError, SearchFailed
-from metrify.training.search import Progress, search
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 TRAIN, VALID = batches()
@@ -121,7 +121,9 @@ from tests.ridge import *
 from metrify.training.search import search
 search(RidgeForecaster, *batches(), judge, metric="mae", trials=1, seconds=1, folder=Path({str(tmp_path)!r}))
 """
-    found = subprocess.run([sys.executable, "-c", script], env=_environment(), capture_output=True, text=True)
+    command = [sys.executable, "-c", script]
+    found = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    assert found.returncode != 0
     assert ClusterError.__name__ in found.stderr
     assert "metrify.cluster.session" in found.stderr
 

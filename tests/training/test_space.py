@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from tests.ridge import PlainForecaster, RidgeForecaster
 
 from metrify.training import space
+from tests.ridge import PlainForecaster, RidgeForecaster
 
 
 def test_marks_become_distributions_of_the_type_of_the_default():
