@@ -28,6 +28,7 @@ QUIET = {
     "RAY_raylet_start_wait_time_s": "300",  # the default of 30 s is too short on a busy machine
     "RAY_worker_niceness": "0",  # workers run at nice 15 otherwise and starve beside anything else
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # Ray Data's own actors make the core complain on every start; errors still raise
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # decided, so that Ray does not warn about it
 }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metrify.cli.console import Console, table
 from metrify.cli.models import LEAGUE
+
+if TYPE_CHECKING:
+    from metrify.serving.services import ServiceStatus
 
 __all__ = ["register"]
 
@@ -49,6 +52,57 @@ def demo(
     console.show(answer, [table("League: 28 days that no model had seen", columns, rows), *closing])
 
 
+def up(context: typer.Context) -> None:
+    """Start the graph, MLflow's server and the Ray dashboard for this workspace, and leave them running.
+
+    Doing it twice starts nothing twice. Example:
+
+        metrify up
+    """
+    from rich.console import Console as Rich
+
+    from metrify.serving.services import up as start
+
+    console: Console = context.obj
+    with Rich(stderr=True).status("Starting") as status:
+        services = start(console.workspace, progress=status.update)
+    _show(console, services, "metrify down ends them")
+
+
+def down(context: typer.Context) -> None:
+    """End exactly what `metrify up` started for this workspace.
+
+    Example:
+
+        metrify down
+    """
+    from metrify.serving.services import down as end
+
+    console: Console = context.obj
+    ended = end(console.workspace)
+    console.show({"ended": ended}, ["Ended." if ended else "Nothing was running."])
+
+
+def status(context: typer.Context) -> None:
+    """What `metrify up` started, where it answers, and whether it still does.
+
+    Example:
+
+        metrify status
+    """
+    from metrify.serving.services import status as look
+
+    console: Console = context.obj
+    services = look(console.workspace)
+    _show(console, services, "metrify up starts the graph, MLflow and the dashboard" if not services else "")
+
+
+def _show(console: Console, services: list[ServiceStatus], hint: str) -> None:
+    rows = [[service.name, service.state, service.address, service.detail] for service in services]
+    console.show({"services": services}, [table("Services", ["service", "state", "address", "detail"], rows), hint])
+
+
 def register(app: typer.Typer) -> None:
     """Add these verbs."""
-    app.command()(demo)
+    for verb in (demo, up, down, status):
+        app.command()(verb)

@@ -96,7 +96,10 @@ class Model(ABC):
 
     @classmethod
     def configured(cls, settings: dict[str, Any]) -> Self:
-        """The family with these hyperparameters. Raises UnknownKeys for a misspelt one, BadValue outside its range."""
+        """The family with these hyperparameters. Raises UnknownKeys for a misspelt one, BadValue for a wrong value.
+
+        A Span is what a search may vary, not a limit: a number outside of it is taken.
+        """
         unknown = set(settings) - set(cls.hyperparameters())
         if unknown:
             raise UnknownKeys(cls.family, unknown, cls.hyperparameters())
@@ -146,4 +149,4 @@ def _check(field: str, mark: Span | Choice, value: Any) -> None:
         if value not in mark.values:
             raise BadValue(field, f"one of {', '.join(map(str, mark.values))}", value)
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise BadValue(field, f"a number from {mark.low} to {mark.high}", value)
+        raise BadValue(field, f"a number such as {mark.low}", value)

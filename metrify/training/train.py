@@ -79,7 +79,7 @@ def find_settings(
         metric=SEARCH_METRIC,
         trials=trials,
         seconds=seconds,
-        folder=folder,
+        folder=folder / f"{str(until)[:10]}-{valid_days}d-{len(train)}-{seed}",
         seed=seed,
         resume=resume,
         progress=progress,

@@ -51,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with (home / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=home, env=os.environ | lean, stdout=log, stderr=log)
-    uri, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
+    uri, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 240
     while not _answers(uri):
         assert process.poll() is None, (home / "log").read_text()
         assert time.monotonic() < deadline, (home / "log").read_text()
