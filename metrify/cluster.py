@@ -155,10 +155,24 @@ def _start(address: str, cpus: int | None) -> Any:
 
     local = {"num_cpus": cpus, "include_dashboard": False, "_temp_dir": _temp_dir()} if address == "local" else {}
     try:
-        return ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)
+        with _core_muted():
+            return ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except BaseException:
         ray.shutdown()  # what of it did start
         raise
+
+
+@contextmanager
+def _core_muted() -> Iterator[None]:
+    """Ray's core tells on stderr which log level it was given, before it heeds it. What goes wrong is raised."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
 def _temp_dir() -> str | None:

@@ -34,7 +34,9 @@ FAMILY = "forecasting/lightgbm"
 FLOOR = "forecasting/seasonal"
 SHOWN = 4
 """Homes that the report shows and the graph is asked for."""
-SOURCE = "17 homes in Fontana, California, 2016-08 to 2017-07: CityLearn Challenge 2022 (MIT licence), shipped with Metrify"
+SOURCE = (
+    "17 homes in Fontana, California, 2016-08 to 2017-07: CityLearn Challenge 2022 (MIT licence), shipped with Metrify"
+)
 
 Tell = Callable[[str, str], None]
 """tell(stage, text): what is happening now; an empty stage name closes the one before with its result"""
@@ -109,7 +111,7 @@ def _with_ray(workspace: Workspace, log: _Log, search_seconds: float) -> Demo:
     rows = feature_rows(workspace)
     dates = _Dates.of(rows)
     settings = _search(workspace, log, rows, dates, search_seconds)
-    judged = _backtest(workspace, log, rows, dates, settings)
+    judged = _backtest(log, rows, dates, settings)
     trained = _register(workspace, log, rows, dates, settings, judged)
     served = _ask(workspace, log, rows, dates)
     with log.stage("Report") as say:
@@ -136,9 +138,7 @@ def _prepare(workspace: Workspace, log: _Log) -> None:
         say(f"{built.rows:,} rows x {built.features} features")
 
 
-def _search(
-    workspace: Workspace, log: _Log, rows: pd.DataFrame, dates: _Dates, seconds: float
-) -> dict[str, Any]:
+def _search(workspace: Workspace, log: _Log, rows: pd.DataFrame, dates: _Dates, seconds: float) -> dict[str, Any]:
     with log.stage("Search") as say:
         result = find_settings(
             workspace,
@@ -155,9 +155,7 @@ def _search(
     return result.settings
 
 
-def _backtest(
-    workspace: Workspace, log: _Log, rows: pd.DataFrame, dates: _Dates, settings: dict[str, Any]
-) -> Backtest:
+def _backtest(log: _Log, rows: pd.DataFrame, dates: _Dates, settings: dict[str, Any]) -> Backtest:
     with log.stage("Backtest") as say:
         parts = folds(np.unique(rows["issue_time"]), train_until=dates.test_from, test_until=dates.live_from)
         judged = backtest(rows, {FLOOR: {}, FAMILY: settings}, parts, progress=say)

@@ -176,5 +176,3 @@ class Workspace:
         """A folder of the workspace, made if need be."""
         path.mkdir(parents=True, exist_ok=True)
         return path
-
-

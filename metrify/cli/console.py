@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Console", "Meter", "table"]
 
+_FILE_WIDTH = 132
+"""Columns of a table that goes to a file or a pipe."""
 Meter = Callable[..., None]
 """meter(done, of=None, text=None): how far a step is"""
 
@@ -43,7 +47,7 @@ class Console:
             return
         from rich.console import Console as Rich
 
-        rich = Rich()
+        rich = Rich(width=None if sys.stdout.isatty() else _FILE_WIDTH)
         for line in lines:
             rich.print(line)
 
@@ -95,7 +99,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     shown = Table(title=title, title_justify="left", header_style="bold")
     for place, column in enumerate(columns):
         numeric = all(isinstance(row[place], (int, float)) for row in rows)
-        shown.add_column(column, justify="right" if numeric else "left")
+        shown.add_column(column, justify="right" if numeric else "left", no_wrap=place == 0)
     for row in rows:
         shown.add_row(*(_cell(value) for value in row))
     return shown
@@ -103,5 +107,5 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return "" if value != value else f"{value:,.4g}"
+        return "" if math.isnan(value) else f"{value:,.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -36,7 +36,9 @@ def options(
     home: Annotated[
         str | None, typer.Option(envvar="METRIFY_HOME", help="Workspace: lake, registry, reports. Default ./.metrify")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One machine-readable object on stdout, nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One machine-readable object on stdout, nothing else.")
+    ] = False,
 ) -> None:
     """Options that hold for every verb."""
     context.obj = Console(home, as_json)

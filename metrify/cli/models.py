@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["LEAGUE", "register"]
+__all__ = ["BRIEF", "register"]
 
 LEAGUE = ["family", "wape", "mae", "rmse", "rmse_mean", "mape", "r2", "mase", "pinball", "coverage_80", "fit_seconds"]
+"""What a league table shows of metrics.score."""
+BRIEF = ["family", "wape", "mae", "rmse", "mase", "coverage_80"]
+"""The same for a narrow terminal."""
 Family = Annotated[str, typer.Argument(metavar="TASK/FAMILY", help="such as forecasting/lightgbm")]
 Until = Annotated[str | None, typer.Option(help="Learn only from what was known at this time [UTC]; default: all")]
 Setting = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter; repeatable")]
@@ -28,7 +31,9 @@ def search(
     until: Until = None,
     valid_days: Annotated[int, typer.Option(min=1, help="Days before UNTIL that judge the trials")] = 28,
     most_rows: Annotated[int, typer.Option(min=1000, help="Rows that a trial learns from, sampled")] = 200_000,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an unfinished or finished search of the family")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget an unfinished or finished search of the family")
+    ] = False,
 ) -> None:
     """Search a family's hyperparameters on Ray Tune (Optuna, ASHA); an interrupted search goes on where it was.
 
@@ -72,7 +77,9 @@ def train(
     family: Family,
     until: Until = None,
     settings: Setting = None,
-    searched: Annotated[bool, typer.Option("--searched", help="Start from the settings that the last search found")] = False,
+    searched: Annotated[
+        bool, typer.Option("--searched", help="Start from the settings that the last search found")
+    ] = False,
     promote: Annotated[bool, typer.Option("--promote", help="Make it the champion at once")] = False,
     release: Annotated[str | None, typer.Option(help="A release name such as 1.0")] = None,
 ) -> None:
@@ -146,16 +153,16 @@ def backtest(
             rows = Presence(present, since, history_days, parts[0].test_from).keep(rows)
         entrants = {name: (found_settings(workspace, name) if searched else {}) | _settings(settings) for name in names}
         result = run(rows, entrants, parts, progress=lambda text: meter(text=text))
-    league = result.league
+    records = result.league.to_dict("records")
+    title = f"{rows['meter_id'].nunique()} meters, issued {parts[0].test_from} to {parts[-1].test_until}"
+    console.show({"league": records}, [table(title, LEAGUE, [[row[name] for name in LEAGUE] for row in records])])
+    # after the answer: a registry that is down must not cost the minutes that it took
     Registry(workspace).log_run(
-        names[0].split("/")[0],
+        names[0].split("/", maxsplit=1)[0],
         f"backtest {family}",
         {"train_until": str(parts[0].train_until), "test_until": str(parts[-1].test_until), "folds": len(parts)},
-        {f"{row['family']} {name}": row[name] for row in _records(league) for name in ("wape", "mae", "rmse")},
+        {f"{row['family']} {name}": row[name] for row in records for name in ("wape", "mae", "rmse")},
     )
-    title = f"{rows['meter_id'].nunique()} meters, issued {parts[0].test_from} to {parts[-1].test_until}"
-    shown = [[row[name] for name in LEAGUE] for row in _records(league)]
-    console.show({"league": _records(league)}, [table(title, LEAGUE, shown)])
 
 
 def models(context: typer.Context) -> None:
@@ -174,7 +181,13 @@ def models(context: typer.Context) -> None:
         for v in found
     ]
     rows = [
-        [str(v), ", ".join(v.aliases), v.release or "", f"{v.created:%Y-%m-%d %H:%M}", v.metrics.get("wape", float("nan"))]
+        [
+            str(v),
+            ", ".join(v.aliases),
+            v.release or "",
+            f"{v.created:%Y-%m-%d %H:%M}",
+            v.metrics.get("wape", float("nan")),
+        ]
         for v in found
     ]
     console.show({"models": answer}, [table("Models", ["model", "aliases", "release", "created [UTC]", "wape"], rows)])
@@ -228,10 +241,6 @@ def _settings(pairs: list[str] | None) -> dict[str, Any]:
         except json.JSONDecodeError:
             found[name] = value
     return found
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return frame.to_dict("records")
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metrify.cli.console import Console, table
-from metrify.cli.models import LEAGUE
+from metrify.cli.models import BRIEF
 
 if TYPE_CHECKING:
     from metrify.serving.services import ServiceStatus
@@ -40,16 +40,16 @@ def demo(
                 rich.print(f"[green]done[/] {text}")
 
         done = run(console.workspace, tell, search_seconds=search_seconds)
-    columns = [name for name in LEAGUE if name in done.league]
-    rows = [[row[name] for name in columns] for row in done.league.to_dict("records")]
-    answer = {"report": done.report, "stages": done.stages, "league": rows}
+    league = done.league.to_dict("records")
+    rows = [[row[name] for name in BRIEF] for row in league]
+    answer = {"report": done.report, "stages": done.stages, "league": league}
     closing = [
         "",
         f"Report:          {done.report}",
         "Keep it running: [bold]make up[/] starts the graph with its API docs, the MLflow UI and the Ray dashboard",
         "                 and prints their addresses; [bold]make down[/] ends them.",
     ]
-    console.show(answer, [table("League: 28 days that no model had seen", columns, rows), *closing])
+    console.show(answer, [table("League: 28 days that no model had seen", BRIEF, rows), *closing])
 
 
 def up(context: typer.Context) -> None:

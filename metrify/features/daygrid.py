@@ -24,7 +24,7 @@ class DayGrid:
 
 
 def day_grid(panel: Panel, zone: str) -> DayGrid:
-    """Lay a panel out by local days. The repeated hour of autumn is averaged, the hour that spring skips stays empty."""
+    """Lay a panel out by local days: the repeated hour of autumn is averaged, the hour that spring skips is empty."""
     slots = slots_per_day(panel.step_minutes)
     local = local_times(panel.times, zone)
     if not len(local.day):

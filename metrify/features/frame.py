@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,36 +108,36 @@ def _of_the_meter(sources: Sources, rows: ForecastRows) -> dict[str, NDArray[np.
     columns = like_day(sources.history, rows) | levels(sources.history, rows)
     if sources.available is None:
         return columns
-    for issue, late in _late_at_issue(sources, rows):
-        _recompute(sources, rows, issue, late, columns)
+    for issue, late in _late_at_issue(sources.history, sources.available, rows):
+        unknown = sources.available[late] > rows.issues[issue].astype(np.int64)
+        _recompute(sources.history, unknown, rows, issue, late, columns)
     return columns
 
 
-def _late_at_issue(sources: Sources, rows: ForecastRows):
+def _late_at_issue(
+    history: Panel, available: NDArray[np.int64], rows: ForecastRows
+) -> Iterator[tuple[int, NDArray[np.int_]]]:
     """Issues at which some value was over but not yet known, with the meters concerned."""
-    history = sources.history
     ends = (history.times + np.timedelta64(history.step_minutes * 60, "s")).astype(np.int64)
-    late = (sources.available > ends[None, :]) & history.mask
+    late = (available > ends[None, :]) & history.mask
     if not late.any():
         return
     for issue, seconds in enumerate(rows.issues.astype(np.int64)):
-        meters = np.flatnonzero((late & (ends <= seconds)[None, :] & (sources.available > seconds)).any(axis=1))
+        meters = np.flatnonzero((late & (ends <= seconds)[None, :] & (available > seconds)).any(axis=1))
         if len(meters):
             yield issue, meters
 
 
 def _recompute(
-    sources: Sources,
+    history: Panel,
+    unknown: NDArray[np.bool_],
     rows: ForecastRows,
     issue: int,
     meters: NDArray[np.int_],
     columns: dict[str, NDArray[np.float32]],
 ) -> None:
     """Put the columns of one issue right for meters of which values came late: without what was not known yet."""
-    moment = rows.issues[issue]
-    unknown = sources.available[meters] > moment.astype(np.int64)
-    values = np.where(unknown, np.float32(np.nan), sources.history.values[meters])
-    panel = sources.history.select(meters).replace(values)
+    panel = history.select(meters).replace(np.where(unknown, np.float32(np.nan), history.values[meters]))
     where = rows.issue == issue
     one = rows.at(np.flatnonzero(where)).issued_once(issue)
     for name, fresh in (like_day(panel, one) | levels(panel, one)).items():

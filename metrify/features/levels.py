@@ -25,7 +25,10 @@ _HOURS = {
 }
 
 FEATURES = (
-    *(Feature(name, TARGET_UNIT, f"mean of the last {hours} hours before the issue time") for name, hours in _HOURS.items()),
+    *(
+        Feature(name, TARGET_UNIT, f"mean of the last {hours} hours before the issue time")
+        for name, hours in _HOURS.items()
+    ),
     Feature(SCALE, TARGET_UNIT, "mean absolute value of the last 14 days before the issue time"),
     Feature("spread_7d", TARGET_UNIT, "standard deviation over the last 168 hours before the issue time"),
     Feature("known_14d", "share", "share of the intervals of the last 14 days that are known"),
@@ -39,9 +42,7 @@ def levels(panel: Panel, rows: ForecastRows) -> dict[str, NDArray[np.float32]]:
     filled = np.where(known, panel.values, 0).astype(np.float64)
     sums, counts = _running(filled), _running(known)
     per_hour = 60 / panel.step_minutes
-    features = {
-        name: _mean(sums, counts, cut, max(round(hours * per_hour), 1)) for name, hours in _HOURS.items()
-    }
+    features = {name: _mean(sums, counts, cut, max(round(hours * per_hour), 1)) for name, hours in _HOURS.items()}
     week, fortnight = round(24 * 7 * per_hour), round(24 * 14 * per_hour)
     square = _mean(_running(filled**2), counts, cut, week)
     features["spread_7d"] = np.sqrt(np.maximum(square - features["level_7d"] ** 2, 0))

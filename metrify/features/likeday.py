@@ -60,7 +60,9 @@ def like_day(panel: Panel, rows: ForecastRows) -> dict[str, NDArray[np.float32]]
     features = {name: _gather(statistics[_ROW[name]], rows) for name in _ROW if not name.startswith("_")}
     row_off = _is_off(rows, rows.local.day)
     features["daytype_median_28d"] = np.where(
-        row_off, _gather(statistics[_ROW["_offday_median_28d"]], rows), _gather(statistics[_ROW["_workday_median_28d"]], rows)
+        row_off,
+        _gather(statistics[_ROW["_offday_median_28d"]], rows),
+        _gather(statistics[_ROW["_workday_median_28d"]], rows),
     )
     features["weekday_median_28d"] = _weekday_median(grid, rows, known)
     features["smooth_median_7d"] = _gather(_smooth(statistics[_ROW["slot_median_7d"]]), rows)

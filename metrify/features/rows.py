@@ -33,7 +33,9 @@ class Calendar:
             return np.zeros(0, bool)
         known = self.extra_holidays
         if self.country:
-            years = np.asarray([days.min(), days.max()]).astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
+            years = (
+                np.asarray([days.min(), days.max()]).astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
+            )
             known = known | localtime.holiday_days(self.country, self.subdivision, int(years[0]), int(years[1]))
         return np.isin(days, np.fromiter(known, np.int64, len(known)))
 
@@ -91,7 +93,7 @@ class ForecastRows:
 
     def known_day(self) -> NDArray[np.int32]:
         """Last local day on which each slot had ended by the issue time, shape [I, S], days since 1970-01-01."""
-        # where the clock is about to be put back, the repeated hour is not over: the clock counts as far as it falls back
+        # where the clock is about to be put back, the repeated hour is not over: it counts as far as it falls back
         ahead = np.arange(0, 61, 15) * np.timedelta64(60, "s")
         soon = localtime.local_times((self.issues[:, None] + ahead).ravel(), self.calendar.zone)
         clock = (soon.day.astype(np.int64) * 1440 + soon.minute).reshape(-1, len(ahead)).min(axis=1)

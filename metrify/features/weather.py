@@ -48,9 +48,7 @@ class Weather:
             here = rows.filter(pc.equal(rows["location"], location)).sort_by(
                 [("timestamp", "ascending"), ("available_at", "ascending")]
             )
-            kinds = [
-                _numpy_backed(here.filter(pc.equal(here["kind"], kind))) for kind in ("forecast", "observed")
-            ]
+            kinds = [_numpy_backed(here.filter(pc.equal(here["kind"], kind))) for kind in ("forecast", "observed")]
             found[location] = cls(*kinds)
         return found
 

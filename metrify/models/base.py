@@ -72,7 +72,7 @@ def _annotations(family: type[Model]) -> dict[str, Any]:
 
 @dataclass
 class Model(ABC):
-    """A family is one dataclass whose fields are its hyperparameters; fields marked with Span or Choice are searched."""
+    """A family is one dataclass: its fields are its hyperparameters, those marked with Span or Choice are searched."""
 
     family: ClassVar[str]
     """its name in the catalogue, such as forecasting/lightgbm"""
@@ -90,8 +90,9 @@ class Model(ABC):
         marks: Space = {}
         for name in cls.hyperparameters():
             hint = _annotations(cls)[name]
-            if get_origin(hint) is Annotated:
-                marks.update({name: mark for mark in get_args(hint)[1:] if isinstance(mark, (Span, Choice))})
+            for mark in get_args(hint)[1:] if get_origin(hint) is Annotated else ():
+                if isinstance(mark, (Span, Choice)):
+                    marks[name] = mark
         return marks
 
     @classmethod

@@ -88,7 +88,7 @@ def key(fig: Figure, handles: list[Artist], columns: int) -> None:
 
 
 @style
-def clock(ax: Axes, first: pd.Timestamp, until: pd.Timestamp, zone: str, width: float) -> None:
+def clock(ax: Axes, first: Any, until: Any, zone: str, width: float) -> None:
     """A time axis by the clock of `zone`: days named from their midnight on, hours where the time is short."""
     until = max(until, first + _HOUR)
     hours = pd.date_range(first.floor("h"), until, freq="h").tz_convert(zone)

@@ -56,8 +56,8 @@ def last_days(rows: pd.DataFrame, days: int) -> pd.DataFrame:
     """The last whole days of the rows by the clock of their zone, the freshest answer for each interval."""
     zone = str(rows["zone"].iloc[0])
     last = rows["timestamp"].max().tz_convert(zone).normalize()
-    rows = rows[rows["timestamp"] >= last - pd.DateOffset(days=days - 1)]
-    return rows.drop_duplicates(["meter_id", "timestamp"], keep="last")
+    recent = rows.loc[rows["timestamp"] >= last - pd.DateOffset(days=days - 1)]
+    return recent.drop_duplicates(["meter_id", "timestamp"], keep="last")
 
 
 def with_gaps(rows: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,9 @@ _INGESTED = Column("ingested_at", TIME, "UTC", "when it entered the lake")
 _READING_COLUMNS = (
     _METER_ID,
     _TIMESTAMP,
-    Column("kwh", F64, "kWh", "energy taken in the interval; below zero only where a net meter exports", False, -1e6, 1e6),
+    Column(
+        "kwh", F64, "kWh", "energy taken in the interval; below zero only where a net meter exports", False, -1e6, 1e6
+    ),
     Column("kwh_export", F64, "kWh", "energy given back in the interval", False, -1e6, 1e6),
     Column("kvarh", F64, "kvarh", "reactive energy in the interval", False, -1e6, 1e6),
     Column("voltage_v", F64, "V", "mean voltage of the interval", False, 0, 1e6),
@@ -81,7 +83,16 @@ WEATHER = Table(
         _INGESTED,
     ),
     key=("location", "timestamp", "kind", "available_at"),
-    measures=("temperature_c", "humidity", "wind_speed_ms", "pressure_hpa", "cloud_cover", "ghi_wm2", "dni_wm2", "dhi_wm2"),
+    measures=(
+        "temperature_c",
+        "humidity",
+        "wind_speed_ms",
+        "pressure_hpa",
+        "cloud_cover",
+        "ghi_wm2",
+        "dni_wm2",
+        "dhi_wm2",
+    ),
 )
 
 GRID = Table(

@@ -115,8 +115,9 @@ class Forecaster:
         """FORECAST rows of these meters, sorted by meter_id and timestamp.
 
         `issue_time` [UTC] defaults to the end of the latest reading in the lake (of a history in the request: to its
-        end), `horizon` to the settings' own. Nothing after the issue time is used. Raises UnknownMeter; NotEnoughHistory if a meter needs the fallback and that is
-        not allowed; BadValue for an issue time or a horizon that cannot be answered.
+        end), `horizon` to the settings' own. Nothing after the issue time is used. Raises UnknownMeter;
+        NotEnoughHistory if a meter needs the fallback and that is not allowed; BadValue for an issue time or a
+        horizon that cannot be answered.
         """
         history = history or {}
         memory = self._memory

@@ -20,7 +20,7 @@ from metrify.training.split import Fold, within
 __all__ = ["BASELINES", "Backtest", "backtest"]
 
 BASELINES = {
-    "naive (last known day)": "lag_1d",
+    "naive last day": "lag_1d",
     "mean of 7 days": "slot_mean_7d",
     "median of 7 days": "slot_median_7d",
 }

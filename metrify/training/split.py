@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ def folds(
     if not first < begin < end or begin > last:
         raise BadValue("train_until", f"a time between {first} and {last}, before test_until", str(begin))
     edges = [begin + (end - begin) * part // number for part in range(number)] + [end]
-    return [Fold(first, start, start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [Fold(first, start, start, stop) for start, stop in pairwise(edges)]
 
 
 def within(rows: pd.DataFrame, first: np.datetime64, until: np.datetime64) -> pd.DataFrame:

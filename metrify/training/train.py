@@ -151,5 +151,10 @@ def _log_search(workspace: Workspace, name: str, result: SearchResult) -> None:
     ]
     best = {SEARCH_METRIC: result.value} if np.isfinite(result.value) else {}
     Registry(workspace).log_run(
-        name.split("/")[0], f"search {name}", result.settings, best, {"stopped": result.stopped_why}, trials=trials
+        name.split("/", maxsplit=1)[0],
+        f"search {name}",
+        result.settings,
+        best,
+        {"stopped": result.stopped_why},
+        trials=trials,
     )

@@ -64,7 +64,9 @@ def fleet(tmp_path_factory, ray_session):
             }
         ),
     )
-    sun = readings("c", 15, seed=9).rename_columns(["meter_id", "timestamp", "generation_kwh", "version", "available_at"])
+    sun = readings("c", 15, seed=9).rename_columns(
+        ["meter_id", "timestamp", "generation_kwh", "version", "available_at"]
+    )
     lake.upsert(SOLAR, sun.drop_columns(["version"]))
     return workspace, build(workspace), validate_lake(workspace)
 

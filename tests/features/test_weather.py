@@ -56,11 +56,21 @@ def test_hourly_weather_serves_half_hourly_rows() -> None:
 
 def test_an_observation_of_the_target_day_is_never_used() -> None:
     past = [
-        {"kind": "observed", "timestamp": f"2020-01-09T{h:02d}:00", "available_at": f"2020-01-09T{h:02d}:59", "temperature_c": 5.0}
+        {
+            "kind": "observed",
+            "timestamp": f"2020-01-09T{h:02d}:00",
+            "available_at": f"2020-01-09T{h:02d}:59",
+            "temperature_c": 5.0,
+        }
         for h in range(24)
     ]
     today = [
-        {"kind": "observed", "timestamp": f"2020-01-10T{h:02d}:00", "available_at": f"2020-01-10T{h:02d}:59", "temperature_c": 30.0}
+        {
+            "kind": "observed",
+            "timestamp": f"2020-01-10T{h:02d}:00",
+            "available_at": f"2020-01-10T{h:02d}:59",
+            "temperature_c": 30.0,
+        }
         for h in range(24)
     ]
     found = features(past + today)

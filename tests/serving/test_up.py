@@ -82,7 +82,7 @@ def test_a_day_in_the_life(running: Workspace, tmp_path: Path):
     name = teach(running)
     graph = address_of(running, "graph")
     assert states(status(running))["graph"] == "running"
-    meter = sorted(Lake(running).meters())[0]
+    meter = Lake(running).meters()["meter_id"].iloc[0]
     answer = httpx.post(f"{graph}/v1/forecast", json={"meter_id": meter}, timeout=60)
     (found,) = answer.json()["forecasts"]
     assert (found["model"], len(found["q50"])) == (name, 24)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,7 +52,7 @@ def test_what_came_after_the_cut_changes_no_forecast_issued_at_it() -> None:
 def test_each_fold_learns_up_to_its_own_begin() -> None:
     plan = folds(issues(rows()), train_until=CUT, test_until=None, number=3)
     assert [fold.test_from for fold in plan] == [fold.train_until for fold in plan]
-    assert all(one.test_until == two.test_from for one, two in zip(plan[:-1], plan[1:], strict=True))
+    assert all(one.test_until == two.test_from for one, two in pairwise(plan))
     judged = [len(within(rows(), fold.test_from, fold.test_until)) for fold in plan]
     assert sum(judged) == (rows()["issue_time"] >= CUT).sum()
     for fold in plan:

@@ -31,9 +31,7 @@ class Conformal:
     factors: NDArray[np.float64]
 
     @classmethod
-    def fit(
-        cls, actual: NDArray, low: NDArray, middle: NDArray, high: NDArray, lead_minutes: NDArray
-    ) -> Conformal:
+    def fit(cls, actual: NDArray, low: NDArray, middle: NDArray, high: NDArray, lead_minutes: NDArray) -> Conformal:
         """Learn from calibration rows: what came true, the fitted q10, q50 and q90, all in units of the scale, [N].
 
         Without any calibration row the fitted quantiles stay as they are and others follow the normal curve.

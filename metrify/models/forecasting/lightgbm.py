@@ -100,7 +100,9 @@ class LightGBMForecaster(Model):
             return
         heads = self._heads(_matrix(held), {"q10": boosters["q10"], "q50": median, "q90": boosters["q90"]})
         actual = held["target"].to_numpy(np.float64) / held[SCALE].to_numpy(np.float64)
-        self._conformal = Conformal.fit(actual, heads["q10"], heads["q50"], heads["q90"], held["lead_minutes"].to_numpy())
+        self._conformal = Conformal.fit(
+            actual, heads["q10"], heads["q50"], heads["q90"], held["lead_minutes"].to_numpy()
+        )
 
     def _boost(self, head: str, data: lgb.Dataset, started: lgb.Booster | None, **watch: Any) -> lgb.Booster:
         rounds = self.n_estimators - (started.current_iteration() if started else 0)
@@ -151,7 +153,7 @@ class LightGBMForecaster(Model):
         def tell(env: lgb.callback.CallbackEnv) -> None:
             step = env.iteration + 1
             if step % _REPORT_EVERY == 0 or step == env.end_iteration:
-                report(step, {"wape": float(env.evaluation_result_list[0][2] * to_wape)})
+                report(step, {"wape": float((env.evaluation_result_list or [])[0][2] * to_wape)})
 
         return {"valid_sets": [held], "callbacks": [tell]}
 
@@ -190,7 +192,9 @@ class LightGBMForecaster(Model):
 
 def load_boosters(folder: Path) -> dict[str, lgb.Booster]:
     """The boosters saved in `folder`, by head; those that are not there yet are left out."""
-    return {head: lgb.Booster(model_file=folder / f"{head}.txt") for head in _HEADS if (folder / f"{head}.txt").exists()}
+    return {
+        head: lgb.Booster(model_file=folder / f"{head}.txt") for head in _HEADS if (folder / f"{head}.txt").exists()
+    }
 
 
 def _predict(booster: lgb.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
