@@ -220,9 +220,12 @@ def rollback(context: typer.Context, family: Family) -> None:
 
 
 def _until(text: str | None, rows: pd.DataFrame) -> np.datetime64:
+    """The given time, else a day after the last interval: everything is known by then."""
+    import numpy as np
+
     from metrify.training.split import parse_time
 
-    return parse_time(text, "until") if text else rows["timestamp"].max().to_datetime64() + 3_600_000_000_000
+    return parse_time(text, "until") if text else rows["timestamp"].to_numpy().max() + np.timedelta64(1, "D")
 
 
 def _settings(pairs: list[str] | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def assemble(args: ServeArgs, sources: Mapping[str, Source]) -> Application:
     model = serve.deployment(Forecasting).options(
         num_replicas=args.replicas,
         ray_actor_options={"num_cpus": args.cpus},
-        max_ongoing_requests=args.threads,
+        max_ongoing_requests=2 * args.threads,  # the next are at hand when a thread is free
         max_queued_requests=args.limits.max_queued,
     )
     light = {

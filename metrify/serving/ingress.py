@@ -9,12 +9,13 @@ from metrify.serving.calls import call
 from metrify.serving.guard import App, Guard
 from metrify.serving.messages import ForecastRequest
 from metrify.serving.refusals import Refusal
+from metrify.serving.router import PROBE
 from metrify.serving.routes import make_api
 
 __all__ = ["Ingress"]
 
-HOP = 5.0
-"""What the router may take on top of the answer [s]."""
+HOP = 1.0
+"""What the router may take on top of a model [s]."""
 
 
 class Ingress:
@@ -37,4 +38,4 @@ class Ingress:
 
     async def status(self) -> list[dict[str, Any]] | Refusal:
         """`messages.ServedModel` of every task, or why not."""
-        return await call(self._router.status, seconds=self._limits.answer_seconds + HOP)
+        return await call(self._router.status, seconds=PROBE + HOP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def ray(workspace: Workspace, mark: str, temp_dir: str, ports: Mapping[str, int]
     }
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"]
     command += [f"--{name}={value}" for name, value in options.items()]
-    return start(command, mark=mark, env=_variables(workspace), cwd=workspace.home, log=logs / "ray.log")
+    env = _variables(workspace) | {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}  # no other node to move work to
+    return start(command, mark=mark, env=env, cwd=workspace.home, log=logs / "ray.log")
 
 
 def mlflow(workspace: Workspace, mark: str, port: int, logs: Path) -> Started:
@@ -128,6 +130,11 @@ class Dashboard:
             raise ServiceFailed("The graph", error.response.text[:500], self._logs) from error
         except httpx.HTTPError as error:
             raise ServiceFailed("The graph", error, self._logs) from error
+
+    def withdraw(self) -> None:
+        """Take the graph down in order, so that requests under way are still answered; where Ray answers at all."""
+        with suppress(httpx.HTTPError):
+            httpx.delete(self._applications, headers=self._headers, timeout=20.0)
 
     def deployed(self) -> bool:
         """Whether the graph runs. Raises ServiceFailed when Serve has given up on it."""

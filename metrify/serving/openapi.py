@@ -101,6 +101,7 @@ def _ok(example: Any) -> dict[int | str, dict[str, Any]]:
 
 _HISTORY = NotEnoughHistory("M-17", "3 readings", "at least two days of readings", "forecasting/seasonal")
 FORECAST: dict[str, Any] = {
+    "summary": "Forecast one meter or many",
     "responses": _ok(_ANSWER)
     | _errors(
         refusal(UnknownKeys("The request", ["horizn"], ForecastRequest.model_fields)),
@@ -123,6 +124,7 @@ FORECAST: dict[str, Any] = {
     },
 }
 HEALTH: dict[str, Any] = {
+    "summary": "Live? Ready?",
     "responses": {
         **_ok(_HEALTH),
         503: {
@@ -131,9 +133,12 @@ HEALTH: dict[str, Any] = {
             "content": {"application/json": {"example": _UNREADY.model_dump(mode="json")}},
         },
         500: _errors(INTERNAL)[500],
-    }
+    },
 }
-MODELS: dict[str, Any] = {"responses": _ok([_MODEL]) | _errors(INTERNAL, overloaded(), too_slow(30))}
+MODELS: dict[str, Any] = {
+    "summary": "The models that answer",
+    "responses": _ok([_MODEL]) | _errors(INTERNAL, overloaded(), too_slow(30)),
+}
 
 
 def document(api: FastAPI) -> dict[str, Any]:

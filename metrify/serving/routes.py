@@ -89,7 +89,7 @@ def _routes(graph: Graph, limits: Limits) -> APIRouter:
 
     @routes.post("/v1/forecast", tags=["forecasting"], response_model=ForecastAnswer, **openapi.FORECAST)
     async def forecast(request: Request, body: ForecastRequest) -> Response:
-        """Forecast one meter or many, with quantiles."""
+        """Mean and quantiles per meter and interval, as columns. A meter unknown to the lake comes with its history."""
         body.check(limits)
         found = _or_refused(await graph.forecast(body))
         return JSONResponse({"request_id": request.state.request_id, "forecasts": found})
@@ -106,7 +106,7 @@ def _routes(graph: Graph, limits: Limits) -> APIRouter:
 
     @routes.get("/v1/models", tags=["operation"], response_model=list[ServedModel], **openapi.MODELS)
     async def models() -> Response:
-        """The models that answer now."""
+        """Name, version and metrics of each, and which readings it knows."""
         found = _or_refused(await graph.status())
         return JSONResponse([ServedModel(**facts).model_dump(mode="json") for facts in found])
 

@@ -104,6 +104,7 @@ def down(workspace: Workspace, *, progress: Progress = lambda _: None) -> bool:
         if record is None:
             return False
         progress("ending the graph, Ray and MLflow")
+        launch.Dashboard(workspace, record.ports["dashboard"]).withdraw()
         _clear(workspace, record)
         return True
 

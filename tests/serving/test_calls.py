@@ -122,3 +122,12 @@ def test_a_member_that_does_not_answer_is_not_ready_in_the_status():
     (found,) = asyncio.run(Router({"forecasting": silent}, Limits()).status())
     assert (found["task"], found["ready"]) == ("forecasting", False)
     assert "replaced" in found["reason"]
+
+
+def test_a_member_that_was_well_a_moment_ago_counts_as_busy():
+    member = Handle(status=Method({"ready": True}, BackPressureError(num_queued_requests=3, max_queued_requests=3)))
+    router = Router({"forecasting": member}, Limits())
+    asyncio.run(router.status())
+    (found,) = asyncio.run(router.status())
+    assert found["ready"]
+    assert "busy" in found["reason"]

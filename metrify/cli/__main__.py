@@ -1,0 +1,5 @@
+"""`python -m metrify.cli`: the same as the command `metrify`."""
+
+from metrify.cli.door import main
+
+main()

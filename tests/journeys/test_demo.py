@@ -1,0 +1,86 @@
+"""The first contact: `metrify demo` in an empty folder, as a person runs it, and the same stages as jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+STAGES = ["Ingest", "Start Ray", "Validate", "Features", "Search", "Backtest", "Register", "Serve", "Report"]
+
+
+def run(*command: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"METRIFY_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=environment, cwd=home.parent, capture_output=True, text=True, check=False)
+
+
+def left_behind(home: Path) -> list[str]:
+    """Processes that were started for this workspace."""
+    mark, found = f"METRIFY_HOME={home}", []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("METRIFY_HOME") == str(home):
+                found.append(f"{mark} {process.cmdline()}")
+        except psutil.Error:  # it ended, or is not ours to look at
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> tuple[Path, dict]:
+    home = tmp_path_factory.mktemp("demo") / "home"
+    done = run(sys.executable, "-m", "metrify.cli", "demo", "--json", home=home)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return home, json.loads(done.stdout)
+
+
+def test_the_demo_goes_all_the_way_and_says_how_long_each_stage_took(demo) -> None:
+    _, answer = demo
+    assert [stage["name"] for stage in answer["stages"]] == STAGES
+    assert all(stage["seconds"] > 0 and stage["result"] for stage in answer["stages"])
+
+
+def test_the_winner_beats_the_best_naive_forecast(demo) -> None:
+    league = demo[1]["league"]
+    naive = min(row["wape"] for row in league if row["role"] == "baseline")
+    assert league[0]["family"] == "forecasting/lightgbm"
+    assert league[0]["wape"] < 0.97 * naive
+    assert 0.7 < league[0]["coverage_80"] < 0.9
+
+
+def test_the_report_is_there_and_fetches_nothing(demo) -> None:
+    page = Path(demo[1]["report"]).read_text()
+    assert "home-01" in page
+    assert "<svg" in page
+    assert 'src="http' not in page
+
+
+def test_nothing_is_left_running(demo) -> None:
+    assert left_behind(demo[0]) == []
+
+
+@pytest.mark.parametrize(("job", "key"), [("vee", "readings"), ("features", "rows")])
+def test_a_stage_runs_as_a_job_with_one_json_report(demo, job: str, key: str) -> None:
+    done = run(sys.executable, str(ROOT / "jobs" / f"{job}.py"), home=demo[0])
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert json.loads(done.stdout)[key] > 140_000
+
+
+def test_train_promote_and_roll_back_by_hand(demo) -> None:
+    home, _ = demo
+    verb = (sys.executable, "-m", "metrify.cli")
+    trained = run(*verb, "train", "forecasting/seasonal", "--set", "days=28", "--promote", "--json", home=home)
+    assert json.loads(trained.stdout)["version"] == "forecasting/seasonal:1"
+    run(*verb, "train", "forecasting/seasonal", "--promote", "--json", home=home)
+    back = run(*verb, "rollback", "forecasting/seasonal", "--json", home=home)
+    assert json.loads(back.stdout)["champion"] == "forecasting/seasonal:1"
+    listed = json.loads(run(*verb, "models", "--json", home=home).stdout)["models"]
+    assert {row["model"] for row in listed} >= {"forecasting/seasonal:2", "forecasting/lightgbm:1"}
