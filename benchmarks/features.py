@@ -16,6 +16,8 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +83,8 @@ class Watch:
     """Wall and CPU time, and peak memory of this process and all below it."""
 
     def __enter__(self) -> Watch:
-        self.peak, self._cpu, self._done = 0.0, self._total(), threading.Event()
+        self.peak, self._seen, self._done = 0.0, {}, threading.Event()
+        self._cpu = self._total()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
         self._started = time.perf_counter()
@@ -98,18 +101,19 @@ class Watch:
         return [psutil.Process(), *psutil.Process().children(recursive=True)]
 
     def _total(self) -> float:
-        total = 0.0
+        """CPU seconds of all processes seen so far, also of those that have ended since."""
         for process in self._family():
             try:
                 times = process.cpu_times()
             except psutil.NoSuchProcess:
                 continue
-            total += times.user + times.system
-        return total
+            self._seen[process.pid] = times.user + times.system
+        return sum(self._seen.values())
 
     def _sample(self) -> None:
         while not self._done.wait(0.25):
             memory = 0
+            self._total()
             for process in self._family():
                 try:
                     memory += process.memory_full_info().pss
@@ -165,7 +169,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         workspace, out = Workspace.open(Path(folder) / "home"), Path(folder) / "polars.parquet"
-        fill(workspace, arguments.meters)
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # its memory is not the build's
+            pool.submit(fill, workspace, arguments.meters).result()
         passes = of_metrify(workspace) + of_polars(workspace, out)
         print(f"{'':16}{'wall s':>8}{'CPU s':>8}{'peak GB':>9}{'rows':>12}")
         for one in passes:

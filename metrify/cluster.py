@@ -21,11 +21,12 @@ from metrify.settings import Workspace
 
 __all__ = ["address_file", "environment", "session", "variables"]
 
+LOOPBACK = "127.0.0.1"
 SOCKET_ROOM = 32
 """Ray's own part of a socket's path takes up to 75 of the 107 bytes that Unix allows."""
 
 QUIET = {
-    "RAY_raylet_start_wait_time_s": "300",  # the default of 30 s is too short on a busy machine
+    "RAY_raylet_start_wait_time_s": "120",  # the default of 30 s is too short on a busy machine
     "RAY_worker_niceness": "0",  # workers run at nice 15 otherwise and starve beside anything else
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # Ray Data's own actors make the core complain on every start; errors still raise
@@ -140,20 +141,21 @@ def _of_workspace(workspace: Workspace) -> str:
 
 
 def _connect(address: str, cpus: int | None) -> Any:
-    try:
-        return _start(address, cpus)
-    except Exception:  # that is what Ray raises when a start takes too long
-        logging.getLogger(__name__).info("Ray did not start or answer at %s, trying once more", address, exc_info=True)
-    try:
-        return _start(address, cpus)
-    except Exception as error:
-        raise _unreachable(address, error) from error
+    for last in (False, False, True):  # now and then a start hangs, and the next one takes seconds
+        try:
+            return _start(address, cpus)
+        except Exception as error:  # that is what Ray raises when a start takes too long
+            if last:
+                raise _unreachable(address, error) from error
+            logging.getLogger(__name__).info("Ray did not start or answer at %s, trying again", address, exc_info=True)
+    raise AssertionError("the last try returned or raised")
 
 
 def _start(address: str, cpus: int | None) -> Any:
     import ray
 
-    local = {"num_cpus": cpus, "include_dashboard": False, "_temp_dir": _temp_dir()} if address == "local" else {}
+    alone = {"num_cpus": cpus, "include_dashboard": False, "_temp_dir": _temp_dir(), "_node_ip_address": LOOPBACK}
+    local = alone if address == "local" else {}
     try:
         with _core_muted():
             return ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)

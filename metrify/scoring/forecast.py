@@ -206,6 +206,8 @@ class Forecaster:
     ) -> tuple[Sources, ...]:
         columns = reading_columns(self._settings)
         readings = self._lake.read(READING, columns=columns, since=since, until=until, meter_ids=meter_ids)
+        if not readings.num_rows:
+            return ()
         solar = None
         if self._lake.exists(SOLAR):
             solar = self._lake.read(SOLAR, columns=SOLAR_COLUMNS, since=since, until=until, meter_ids=meter_ids)

@@ -141,3 +141,10 @@ def test_an_empty_lake_knows_no_meter(workspace) -> None:
     assert forecaster.until is None
     with pytest.raises(UnknownMeter, match="The lake holds 0 meters"):
         forecaster.answer(["one"])
+
+
+def test_an_issue_time_before_the_first_reading_is_answered_by_the_fallback(forecaster) -> None:
+    answer = forecaster.answer(["one"], START - np.timedelta64(900, "D"))
+    assert answer["reason"].str.startswith("no history").all()
+    with pytest.raises(NotEnoughHistory):
+        forecaster.answer(["one"], START - np.timedelta64(900, "D"), allow_fallback=False)
