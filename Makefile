@@ -4,7 +4,7 @@ BIN    := .venv/bin
 READY  := .venv/.installed
 LOCK   := requirements.txt
 
-.PHONY: help setup lock demo up down test slow check services docs bench-features bench-forecast clean
+.PHONY: help setup lock demo up down test slow check services docs bench-features clean
 help:                 ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 

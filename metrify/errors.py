@@ -182,7 +182,7 @@ class SearchFailed(MetrifyError):
     def __init__(self, family: str, trials: int, cause: str, folder: Path | str):
         super().__init__(
             f"All {trials} trials of the search of {family} failed, the first with: {cause}. "
-            f"Mend the cause and search with resume=False; the trials are in {folder}."
+            f"Mend the cause and search with --fresh (in Python resume=False); the trials are in {folder}."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from metrify.errors import BadValue
 
-__all__ = ["LocalTimes", "add", "day_start", "holiday_days", "local_times", "to_utc", "zone_error"]
+__all__ = ["LocalTimes", "add", "country_error", "day_start", "holiday_days", "local_times", "to_utc", "zone_error"]
 
 Times = NDArray[np.datetime64]
 _SPAN = re.compile(r"(\d+)(d|h|min)")
+_COUNTRY = re.compile(r"[A-Z]{2,3}")
 
 
 @dataclass(frozen=True)
@@ -113,14 +115,49 @@ def add(times: Times, span: str, zone: str) -> Times:
     return moved.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
 
 
+def country_error(country: str, subdivision: str = "") -> str | None:
+    """Why no public holidays are known for a country, or a region of it; None if they are."""
+    if not _has_holidays(country, ""):
+        return f"{country!r} is no ISO 3166 country with known holidays, such as GB"
+    if subdivision and not _has_holidays(country, subdivision):
+        import holidays
+
+        known = ", ".join(holidays.country_holidays(country).subdivisions) or "none"
+        return f"{subdivision!r} is no region of {country} with holidays of its own; leave it empty (known: {known})"
+    return None
+
+
 @lru_cache(maxsize=256)
 def holiday_days(country: str, subdivision: str, first_year: int, last_year: int) -> frozenset[int]:
-    """Public holidays of a country or region as days since 1970-01-01; none for a country that is not known."""
+    """Public holidays of a country or region as days since 1970-01-01; none for a country that is not known.
+
+    A region that is not known has the holidays of its country. Either is logged, once.
+    """
     import holidays
 
-    years = range(first_year, last_year + 1)
-    try:
-        found = holidays.country_holidays(country, subdiv=subdivision or None, years=years)
-    except NotImplementedError as error:
-        raise BadValue("country", "an ISO 3166 country (and region) with known holidays", country) from error
+    _warn_of_unknown(country, subdivision)
+    if not _has_holidays(country, ""):
+        return frozenset()
+    region = subdivision if subdivision and _has_holidays(country, subdivision) else None
+    found = holidays.country_holidays(country, subdiv=region, years=range(first_year, last_year + 1))
     return frozenset(int(np.datetime64(date, "D").astype(np.int64)) for date in found)
+
+
+@lru_cache(maxsize=256)
+def _has_holidays(country: str, subdivision: str) -> bool:
+    import holidays
+
+    if not _COUNTRY.fullmatch(country):  # the library takes any name in its module for a country
+        return False
+    try:
+        holidays.country_holidays(country, subdiv=subdivision or None)
+    except NotImplementedError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=256)
+def _warn_of_unknown(country: str, subdivision: str) -> None:
+    problem = country_error(country, subdivision)
+    if problem:
+        logging.getLogger(__name__).warning("Public holidays: %s", problem)

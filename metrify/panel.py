@@ -57,25 +57,56 @@ class Panel:
         """The same grid with other values."""
         return type(self)(self.meter_ids, self.start, self.step_minutes, values)
 
+    def next_start(self, times: Times) -> Times:
+        """The first interval start at or after each time."""
+        step = np.timedelta64(self.step_minutes * 60, "s")
+        return self.start - (self.start - times.astype("datetime64[s]")) // step * step
+
     @classmethod
     def from_long(
-        cls, meter_ids: NDArray[np.str_], rows: NDArray[np.int_], times: Times, values: NDArray, step_minutes: int
+        cls,
+        meter_ids: NDArray[np.str_],
+        rows: NDArray[np.int_],
+        times: Times,
+        values: NDArray,
+        step_minutes: int,
+        *,
+        phase_minutes: int = 0,
+        add_up: bool = True,
     ) -> Self:
-        """Scatter long rows onto the grid.
+        """Scatter long rows onto the grid of intervals that start `phase_minutes` after multiples of the step.
 
-        `rows[i]` is the index into `meter_ids` of the reading at `times[i]` [UTC]. The grid starts at the first
-        interval; a reading off the grid of `step_minutes` falls into the interval that contains it.
+        `rows[i]` is the index into `meter_ids` of the reading at `times[i]` [UTC]; it falls into the interval that
+        contains its start. Readings of shorter intervals add up where all parts of the longer one are there (or are
+        averaged, for what is no amount); where some are missing, so is the interval.
         """
-        step = step_minutes * 60
-        seconds = times.astype("datetime64[s]").astype(np.int64)
+        step, phase = step_minutes * 60, phase_minutes * 60
+        seconds = times.astype("datetime64[s]").astype(np.int64) - phase
         if not len(seconds):
             empty = np.empty((len(meter_ids), 0), np.float32)
-            return cls(meter_ids, np.datetime64(0, "s"), step_minutes, empty)
+            return cls(meter_ids, np.datetime64(phase, "s"), step_minutes, empty)
         slots = seconds // step
         first = slots.min()
+        cells = (rows, slots - first)
         grid = np.full((len(meter_ids), int(slots.max() - first) + 1), np.nan, np.float32)
-        grid[rows, slots - first] = values
-        return cls(meter_ids, np.datetime64(int(first) * step, "s"), step_minutes, grid)
+        grid[cells] = values
+        if np.count_nonzero(np.isfinite(grid)) < np.count_nonzero(np.isfinite(values)):
+            grid = _gathered(cells, values, grid.shape, add_up)
+        return cls(meter_ids, np.datetime64(int(first) * step + phase, "s"), step_minutes, grid)
+
+
+def _gathered(
+    cells: tuple[NDArray[np.int_], NDArray[np.int_]], values: NDArray, shape: tuple[int, ...], add_up: bool
+) -> NDArray[np.float32]:
+    """Sums (or means) of the readings that share a cell; a cell with fewer than the meter's usual number is unknown."""
+    known = np.isfinite(values)
+    places = (cells[0][known], cells[1][known])
+    total, count = np.zeros(shape), np.zeros(shape, np.int64)
+    np.add.at(total, places, values[known])
+    np.add.at(count, places, 1)
+    usual = [np.bincount(meter[meter > 0]).argmax() if meter.any() else 1 for meter in count]
+    whole = (count >= np.asarray(usual)[:, None]) & (count > 0)
+    return np.where(whole, total if add_up else total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
 def interval_minutes(times: Times) -> int:

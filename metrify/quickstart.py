@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,23 +13,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from metrify import cluster, sample
-from metrify.errors import MetrifyError
+from metrify.errors import BadValue, MetrifyError
 from metrify.features.build import build
 from metrify.lake.tables import Lake
 from metrify.registry import Registry
 from metrify.report import Facts, Link, Quality, Report, Stage, write
 from metrify.schema import FINDING, QUARANTINE, READING, SOLAR
+from metrify.serving import services
 from metrify.serving.local import deployed
 from metrify.settings import Workspace
-from metrify.training.backtest import Backtest, backtest
+from metrify.training.backtest import MEASURED, Backtest, backtest
 from metrify.training.rows import feature_rows
 from metrify.training.split import folds
 from metrify.training.train import Trained, find_settings, train
 from metrify.vee.validate import validate_lake
 
-__all__ = ["Demo", "demo"]
+__all__ = ["Demo", "demo", "doors", "verb"]
 
 FAMILY = "forecasting/lightgbm"
 FLOOR = "forecasting/seasonal"
@@ -50,6 +53,7 @@ class Demo:
     league: pd.DataFrame
     served: pd.DataFrame
     stages: list[Stage] = field(default_factory=list)
+    links: tuple[Link, ...] = ()
 
 
 @dataclass
@@ -92,9 +96,11 @@ class _Dates:
 def demo(workspace: Workspace, tell: Tell, *, search_seconds: float = 45.0) -> Demo:
     """Ingest, validate, build features, search, backtest, register, deploy, ask, report; nothing is left running.
 
-    Doing it again in the same workspace changes no data, searches anew and registers another version.
+    Doing it again in the same workspace changes no data, searches anew and registers another version. Raises BadValue
+    for a workspace that holds other meters than the sample's.
     """
     log = _Log(tell)
+    _only_the_sample(workspace)
     with log.stage("Ingest") as say:
         _ingest(workspace, say)
     with log.stage("Start Ray") as say:
@@ -104,6 +110,34 @@ def demo(workspace: Workspace, tell: Tell, *, search_seconds: float = 45.0) -> D
         return _with_ray(workspace, log, search_seconds)
     finally:
         running.__exit__(None, None, None)
+
+
+def doors(workspace: Workspace) -> tuple[Link, ...]:
+    """Where API docs, MLflow and dashboard of the workspace are, or will be, and the command that starts them."""
+    at, start = services.addresses(workspace), verb(workspace, "up")
+    running = {service.name for service in services.status(workspace) if service.state == "running"}
+    how = {name: "running" if name in running else start for name in at}
+    graph, mlflow = (
+        Link("API docs", f"{at['graph']}/docs", how["graph"]),
+        Link("MLflow UI", at["mlflow"], how["mlflow"]),
+    )
+    return graph, mlflow, Link("Ray dashboard", at["dashboard"], how["dashboard"])
+
+
+def verb(workspace: Workspace, name: str) -> str:
+    """The command line of `up` or `down` for this workspace, as a person types it here."""
+    if workspace.home == Path(".metrify").resolve():
+        return f"make {name}" if Path("Makefile").is_file() else f"metrify {name}"
+    return f"metrify --home {shlex.quote(str(workspace.home))} {name}"
+
+
+def _only_the_sample(workspace: Workspace) -> None:
+    """A model of the sample must not come to answer for somebody's own meters."""
+    ours = pq.read_table(sample.FOLDER / "meters.parquet", columns=["meter_id"])["meter_id"].to_pylist()
+    others = sorted(set(Lake(workspace).meters()["meter_id"]).difference(ours))
+    if others:
+        wanted = "one without meters of your own for the demo: name another folder with --home or METRIFY_HOME"
+        raise BadValue(f"workspace {workspace.home}", wanted, f"{len(others)} other meters, such as {others[0]}")
 
 
 def _with_ray(workspace: Workspace, log: _Log, search_seconds: float) -> Demo:
@@ -118,7 +152,7 @@ def _with_ray(workspace: Workspace, log: _Log, search_seconds: float) -> Demo:
         content = _report(workspace, log, judged, trained, served)
         path = write(content, workspace.reports / "demo.html")
         say(str(path))
-    return Demo(path, judged.league, served, log.stages)
+    return Demo(path, judged.league, served, log.stages, content.links)
 
 
 def _ingest(workspace: Workspace, say: Callable[[str], None]) -> None:
@@ -171,7 +205,7 @@ def _register(
     entrants = judged.league[judged.league["role"] == "entrant"]
     winner = entrants.iloc[0]
     chosen = settings if winner["family"] == FAMILY else {}
-    measured = {name: float(winner[name]) for name in ("wape", "mae", "rmse", "mase", "pinball", "coverage_80")}
+    measured = {name: float(winner[name]) for name in MEASURED}
     with log.stage("Register") as say:
         trained = train(workspace, rows, winner["family"], chosen, until=dates.live_from, measured=measured)
         registry = Registry(workspace)
@@ -230,16 +264,11 @@ def _report(workspace: Workspace, log: _Log, judged: Backtest, trained: Trained,
         served=served.assign(zone=served["meter_id"].map(zones)),
         importance=pd.DataFrame({"feature": list(importance), "gain": list(importance.values())}),
         settings=trained.model.settings,
-        links=LINKS,
+        links=doors(workspace),
         limits=LIMITS,
     )
 
 
-LINKS = (
-    Link("API docs", "/docs of the graph", "make up"),
-    Link("MLflow UI", "the address that `make up` prints", "make up"),
-    Link("Ray dashboard", "the address that `make up` prints", "make up"),
-)
 LIMITS = (
     "One year of 17 homes of one town: a leader here need not lead on your meters.",
     "The search saw the days before the test only; the test saw no day that the graph was asked for.",

@@ -42,8 +42,8 @@ class ForecastingSettings(_Section):
     """how far: days are local days of 23, 24 or 25 hours"""
     issue_at: str = Field("00:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     """local time of day at which forecasts are issued"""
-    folds: int = Field(4, ge=1)
-    """number of test windows in a backtest that names no dates"""
+    folds: int = Field(1, ge=1)
+    """parts of the test, each forecast by a model fitted anew, of a backtest that names no number"""
 
 
 class VeeSettings(_Section):

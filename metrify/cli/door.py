@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from typing import Annotated
 
 import typer
 
-from metrify.cli import data, models, operate
+from metrify.cli import data, models, operate, versions
 from metrify.cli.console import Console
 from metrify.errors import InputError, MetrifyError
 
@@ -41,10 +42,10 @@ def options(
     ] = False,
 ) -> None:
     """Options that hold for every verb."""
-    context.obj = Console(home, as_json)
+    context.obj = Console(home, as_json, context.obj)
 
 
-for verbs in (data, models, operate):
+for verbs in (data, models, versions, operate):
     verbs.register(app)
 
 
@@ -53,8 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "--json" in given:  # also after the verb, where people type it
         given = ["--json", *(word for word in given if word != "--json")]
-    try:
-        app(given)
-    except MetrifyError as error:
-        Console(None, "--json" in given).error(error)
-        sys.exit(2 if isinstance(error, InputError) else 1)
+    out = sys.stdout
+    # libraries may print what they like, Ray from its own threads too: the one object on stdout stays alone
+    with redirect_stdout(sys.stderr) if "--json" in given else nullcontext():
+        try:
+            app(given, obj=out)
+        except MetrifyError as error:
+            Console(None, "--json" in given, out).error(error)
+            sys.exit(2 if isinstance(error, InputError) else 1)

@@ -1,16 +1,21 @@
-"""Verbs for data scientists: search, train, backtest, register."""
+"""Verbs for data scientists: search, train, backtest."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metrify.cli.console import Console, table
+from metrify.cli.versions import Family
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+    from metrify.training.search import SearchResult
+    from metrify.training.split import Fold
 
 __all__ = ["BRIEF", "register"]
 
@@ -18,7 +23,6 @@ LEAGUE = ["family", "wape", "mae", "rmse", "rmse_mean", "mape", "r2", "mase", "p
 """What a league table shows of metrics.score."""
 BRIEF = ["family", "wape", "mae", "rmse", "mase", "coverage_80"]
 """The same for a narrow terminal."""
-Family = Annotated[str, typer.Argument(metavar="TASK/FAMILY", help="such as forecasting/lightgbm")]
 Until = Annotated[str | None, typer.Option(help="Learn only from what was known at this time [UTC]; default: all")]
 Setting = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter; repeatable")]
 
@@ -27,7 +31,7 @@ def search(
     context: typer.Context,
     family: Family,
     trials: Annotated[int, typer.Option(min=1, help="Most trials")] = 20,
-    time_budget: Annotated[float, typer.Option(min=1, help="Most seconds")] = 600,
+    time_budget: Annotated[float, typer.Option(min=1, help="Most seconds of this call")] = 600,
     until: Until = None,
     valid_days: Annotated[int, typer.Option(min=1, help="Days before UNTIL that judge the trials")] = 28,
     most_rows: Annotated[int, typer.Option(min=1000, help="Rows that a trial learns from, sampled")] = 200_000,
@@ -37,7 +41,7 @@ def search(
 ) -> None:
     """Search a family's hyperparameters on Ray Tune (Optuna, ASHA); an interrupted search goes on where it was.
 
-    Example:
+    So does one that ended, if more trials in all or more seconds are given than last time. Example:
 
         metrify search forecasting/lightgbm --trials 20 --time-budget 300 --until 2013-11-01
     """
@@ -66,10 +70,16 @@ def search(
         {"family": family, "settings": result.settings, result.metric: result.value, "trials": len(shown)},
         [
             table(f"Search of {family}", ["trial", "state", "seconds", result.metric], shown),
-            f"Best {result.metric} {result.value:.4f} with {result.settings}",
-            f"Train with it: metrify train {family} --searched",
+            *_found(result),
         ],
     )
+
+
+def _found(result: SearchResult) -> list[str]:
+    if math.isnan(result.value):
+        return ["No trial finished in time, nothing was found: search again with a larger --time-budget"]
+    best = f"Best {result.metric} {result.value:.4f} with {result.settings}"
+    return [best, f"Train with it: metrify train {result.family} --searched"]
 
 
 def train(
@@ -80,34 +90,47 @@ def train(
     searched: Annotated[
         bool, typer.Option("--searched", help="Start from the settings that the last search found")
     ] = False,
-    promote: Annotated[bool, typer.Option("--promote", help="Make it the champion at once")] = False,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make it the champion at once, and its family the one that answers")
+    ] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Backtest it first on the last fifth, at most 28 days")
+    ] = True,
     release: Annotated[str | None, typer.Option(help="A release name such as 1.0")] = None,
 ) -> None:
     """Fit a family on the lake's features and register it in MLflow as challenger.
 
-    Example:
+    The metrics that `metrify models` shows are measured first: a model of the same settings that learned only what
+    came before forecasts the last fifth of the issues before UNTIL, at most 28 days. Example:
 
         metrify train forecasting/lightgbm --searched --promote
     """
-    from metrify.registry import Registry
+    from metrify.cli.standing import lead, measured
     from metrify.training.rows import feature_rows
     from metrify.training.train import found_settings
     from metrify.training.train import train as fit
 
     console: Console = context.obj
     workspace = console.workspace
-    chosen = (found_settings(workspace, family) if searched else {}) | _settings(settings)
+    found = found_settings(workspace, family) if searched else None
+    chosen = (found.settings if found else {}) | _settings(settings)
     with console.progress(f"Train {family}") as meter:
         rows = feature_rows(workspace)
         meter(text=f"{len(rows):,} rows")
-        trained = fit(workspace, rows, family, chosen, until=_until(until, rows), release=release)
-    if promote:
-        Registry(workspace).promote(family, trained.version.version)
+        end = _until(until, rows)
+        held = measured(rows, family, chosen, end, found, lambda text: meter(text=text)) if measure else None
+        metrics = held.metrics if held else {}
+        trained = fit(workspace, rows, family, chosen, until=end, measured=metrics, release=release)
+    led = lead(workspace, family, trained.version.version) if promote else None
     role = "champion" if promote else "challenger"
+    learned = f"{trained.version} is {role}: learned from {trained.rows:,} rows in {trained.seconds:.1f} s"
     console.show(
-        {"version": str(trained.version), "rows": trained.rows, "seconds": trained.seconds, "role": role},
-        [f"{trained.version} is {role}: learned from {trained.rows:,} rows in {trained.seconds:.1f} s"],
-    )
+        {
+            "version": str(trained.version), "rows": trained.rows, "seconds": trained.seconds, "role": role,
+            "holdout": held, "answers": led,
+        },
+        [learned, *([held.line] if held else []), *([led.line] if led else [])],
+    )  # fmt: skip
 
 
 def backtest(
@@ -115,9 +138,13 @@ def backtest(
     family: Annotated[str, typer.Argument(metavar="TASK[/FAMILY]", help="a family, or a task for all its families")],
     train_until: Annotated[str | None, typer.Option(help="Begin of the test [UTC]; default: the last fifth")] = None,
     test_until: Annotated[str | None, typer.Option(help="End of the test [UTC]; default: all")] = None,
-    folds: Annotated[int, typer.Option(min=1, help="Fit anew for each of this many parts of the test")] = 1,
+    folds: Annotated[
+        int | None, typer.Option(min=1, help="Fit anew for each of this many parts of the test; default: the setting")
+    ] = None,
     settings: Setting = None,
-    searched: Annotated[bool, typer.Option("--searched", help="Use the settings that the last search found")] = False,
+    searched: Annotated[
+        bool, typer.Option("--searched", help="Use what the last search found, if it ended before TRAIN_UNTIL")
+    ] = False,
     present: Annotated[
         float, typer.Option(min=0, max=1, help="Only meters with more than this share of readings since PRESENT_SINCE")
     ] = 0.0,
@@ -132,8 +159,8 @@ def backtest(
     """
     import numpy as np
 
+    from metrify.features.origin import Origin
     from metrify.models.catalog import families
-    from metrify.registry import Registry
     from metrify.training.backtest import backtest as run
     from metrify.training.rows import Presence, feature_rows
     from metrify.training.split import folds as cut
@@ -145,78 +172,36 @@ def backtest(
     names = [family] if "/" in family else families(family)
     with console.progress("Backtest") as meter:
         rows = feature_rows(workspace)
+        Origin.of_features(workspace)
         begin = parse_time(train_until, "train-until") if train_until else None
         end = parse_time(test_until, "test-until") if test_until else None
-        parts = cut(np.unique(rows["issue_time"]), train_until=begin, test_until=end, number=folds)
+        number = folds or workspace.settings.forecasting.folds
+        parts = cut(np.unique(rows["issue_time"]), train_until=begin, test_until=end, number=number)
         if present or history_days:
             since = parse_time(present_since, "present-since") if present_since else parts[0].test_from
             rows = Presence(present, since, history_days, parts[0].test_from).keep(rows)
-        entrants = {name: (found_settings(workspace, name) if searched else {}) | _settings(settings) for name in names}
+        found = {name: found_settings(workspace, name).before(parts[0].test_from) for name in names if searched}
+        entrants = {name: found.get(name, {}) | _settings(settings) for name in names}
         result = run(rows, entrants, parts, progress=lambda text: meter(text=text))
     records = result.league.to_dict("records")
     title = f"{rows['meter_id'].nunique()} meters, issued {parts[0].test_from} to {parts[-1].test_until}"
     console.show({"league": records}, [table(title, LEAGUE, [[row[name] for name in LEAGUE] for row in records])])
-    # after the answer: a registry that is down must not cost the minutes that it took
-    Registry(workspace).log_run(
-        names[0].split("/", maxsplit=1)[0],
-        f"backtest {family}",
-        {"train_until": str(parts[0].train_until), "test_until": str(parts[-1].test_until), "folds": len(parts)},
-        {f"{row['family']} {name}": row[name] for row in records for name in ("wape", "mae", "rmse")},
-    )
+    _log_backtest(console, family, parts, records)
 
 
-def models(context: typer.Context) -> None:
-    """The registered models with their aliases and metrics, newest first.
-
-    Example:
-
-        metrify models
-    """
+def _log_backtest(console: Console, family: str, parts: list[Fold], records: list[dict[Any, Any]]) -> None:
+    """After the answer, and never instead of it: a registry that is down must not cost the minutes that it took."""
+    from metrify.errors import RegistryError
     from metrify.registry import Registry
+    from metrify.registry.names import task_of
 
-    console: Console = context.obj
-    found = Registry(console.workspace).versions()
-    answer = [
-        {"model": str(v), "aliases": v.aliases, "release": v.release, "created": v.created, "metrics": v.metrics}
-        for v in found
-    ]
-    rows = [
-        [
-            str(v),
-            ", ".join(v.aliases),
-            v.release or "",
-            f"{v.created:%Y-%m-%d %H:%M}",
-            v.metrics.get("wape", float("nan")),
-        ]
-        for v in found
-    ]
-    console.show({"models": answer}, [table("Models", ["model", "aliases", "release", "created [UTC]", "wape"], rows)])
-
-
-def promote(context: typer.Context, family: Family, version: Annotated[int, typer.Argument(min=1)]) -> None:
-    """Make a version the champion: what the graph answers with, without a restart.
-
-    Example:
-
-        metrify promote forecasting/lightgbm 3
-    """
-    from metrify.registry import Registry
-
-    found = Registry(context.obj.workspace).promote(family, version)
-    context.obj.show({"champion": str(found)}, [f"{found} is champion"])
-
-
-def rollback(context: typer.Context, family: Family) -> None:
-    """Give the champion's place back to the version that held it before.
-
-    Example:
-
-        metrify rollback forecasting/lightgbm
-    """
-    from metrify.registry import Registry
-
-    found = Registry(context.obj.workspace).rollback(family)
-    context.obj.show({"champion": str(found)}, [f"{found} is champion again"])
+    dates = {"train_until": str(parts[0].train_until), "test_until": str(parts[-1].test_until)}
+    metrics = {f"{row['family']} {name}": row[name] for row in records for name in ("wape", "mae", "rmse")}
+    try:
+        registry = Registry(console.workspace)
+        registry.log_run(task_of(family), f"backtest {family}", {**dates, "folds": len(parts)}, metrics)
+    except RegistryError as error:
+        console.warn(f"The backtest was not logged. {error}")
 
 
 def _until(text: str | None, rows: pd.DataFrame) -> np.datetime64:
@@ -248,5 +233,5 @@ def _settings(pairs: list[str] | None) -> dict[str, Any]:
 
 def register(app: typer.Typer) -> None:
     """Add these verbs."""
-    for verb in (search, train, backtest, models, promote, rollback):
+    for verb in (search, train, backtest):
         app.command()(verb)

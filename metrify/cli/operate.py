@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,9 @@ from metrify.cli.console import Console, table
 from metrify.cli.models import BRIEF
 
 if TYPE_CHECKING:
+    from metrify.report import Link
     from metrify.serving.services import ServiceStatus
+    from metrify.settings import Workspace
 
 __all__ = ["register"]
 
@@ -21,7 +24,7 @@ def demo(
 ) -> None:
     """Do the main job on the shipped sample: files in, answers over HTTP and a report out. Under five minutes.
 
-    Example:
+    A workspace with meters of your own is refused: name another with --home. Example:
 
         metrify demo
     """
@@ -42,14 +45,20 @@ def demo(
         done = run(console.workspace, tell, search_seconds=search_seconds)
     league = done.league.to_dict("records")
     rows = [[row[name] for name in BRIEF] for row in league]
-    answer = {"report": done.report, "stages": done.stages, "league": league}
-    closing = [
-        "",
-        f"Report:          {done.report}",
-        "Keep it running: [bold]make up[/] starts the graph with its API docs, the MLflow UI and the Ray dashboard",
-        "                 and prints their addresses; [bold]make down[/] ends them.",
-    ]
-    console.show(answer, [table("League: 28 days that no model had seen", BRIEF, rows), *closing])
+    answer = {"report": done.report, "stages": done.stages, "league": league, "links": done.links}
+    shown = table("League: 28 days that no model had seen", BRIEF, rows)
+    console.show(answer, [shown, "", f"Report         {done.report}", *_doors(console.workspace, done.links)])
+
+
+def _doors(workspace: Workspace, links: Sequence[Link]) -> list[str]:
+    """Where everything is, and how it is started."""
+    from metrify.quickstart import verb
+
+    lines = [f"{link.name:<14} {link.address}" for link in links]
+    start, end = verb(workspace, "up"), verb(workspace, "down")
+    if all(link.how == "running" for link in links):
+        return [*lines, f"These three are running; [bold]{end}[/] ends them."]
+    return [*lines, f"[bold]{start}[/] starts these three and leaves them running; [bold]{end}[/] ends them."]
 
 
 def up(context: typer.Context) -> None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from metrify.errors import EmptyTable
 from metrify.features import catalog
 from metrify.features.frame import Frame, Sources, forecast_frame
+from metrify.features.origin import Origin
 from metrify.features.rows import issue_times
 from metrify.features.sources import SOLAR_COLUMNS, Surroundings, reading_columns, validated_sources
 from metrify.lake.bucketpass import BucketFiles, over_buckets
@@ -58,9 +59,9 @@ def build(
     """
     started = time.perf_counter()
     lake = Lake(workspace)
-    if not lake.exists(READING):
+    if not lake.count(READING):
         raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
-    root = workspace.lake / FEATURE.name
+    root, origin = workspace.lake / FEATURE.name, Origin.now(workspace)
     parts: list[Part] = []
     done = 0
     for buckets, written in over_buckets(lake, (READING, SOLAR), FeatureWorker, (workspace,), actors=actors):
@@ -68,7 +69,7 @@ def build(
         done += 1
         if progress:
             progress(done, buckets)
-    version = commit(root, feature_schema(), parts, "overwrite")
+    version = commit(root, feature_schema(), parts, "overwrite", metadata=origin.metadata())
     rows = sum(part.rows for part in parts)
     return BuildReport(rows, done, len(parts), len(catalog.names), version, time.perf_counter() - started)
 
@@ -96,6 +97,7 @@ class FeatureWorker:
         forecasting = self._settings.forecasting
         history = sources.history
         issues = issue_times(history.start, history.end, forecasting.issue_at, sources.calendar.zone)
+        issues = history.next_start(issues)  # a clock half an hour beside UTC may have no interval at its midnight
         return forecast_frame(sources, issues, forecasting.horizon)
 
 

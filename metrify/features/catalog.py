@@ -1,4 +1,4 @@
-"""Every feature by name, in the order in which FEATURE rows hold them. docs/features.md is generated from here."""
+"""Every feature by name, in the order in which FEATURE rows hold them (`metrify features list` shows them)."""
 
 from __future__ import annotations
 

@@ -15,12 +15,15 @@ from metrify.features.calendar import calendar
 from metrify.features.levels import levels
 from metrify.features.likeday import like_day
 from metrify.features.rows import Calendar, ForecastRows
-from metrify.features.solar import solar
+from metrify.features.solar import Production, solar
 from metrify.features.weather import FEATURES as WEATHER_FEATURES
 from metrify.features.weather import Weather, weather
 from metrify.panel import Panel
 
 __all__ = ["Frame", "Sources", "forecast_frame"]
+
+_LONGEST_MEMORY = np.timedelta64(36, "D")
+"""No feature of the meter's own past reaches further back."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +31,24 @@ class Sources:
     """All that features are made of, for meters of one calendar and interval length."""
 
     history: Panel
-    """the target; what validation flagged is missing here"""
+    """the target as it could be trusted at the time: what validation flagged at once is missing here"""
+    truth: Panel
+    """the target as hindsight trusts it, on the same grid: what models learn and are judged by"""
     calendar: Calendar
     meters: pd.DataFrame
     """METER attributes, one row per meter of `history`, in its order"""
-    solar: Panel | None = None
-    """production on any grid of the same interval length, meters as in `history`"""
+    solar: Production | None = None
+    """of the meters of `history`, in its order"""
     weather: dict[str, Weather] = field(default_factory=dict)
     """by location"""
     available: NDArray[np.int64] | None = None
-    """when each value of `history` could be known [s since 1970], shape [M, T]; None: when its interval ended"""
+    """when late values of `history` could be known [s since 1970; 0: in time], shape [M, T]; None: none is late"""
 
     def select(self, where: NDArray[np.int_]) -> Sources:
         """The meters at these rows."""
         return Sources(
             self.history.select(where),
+            self.truth.select(where),
             self.calendar,
             self.meters.iloc[where],
             self.solar.select(where) if self.solar else None,
@@ -101,7 +107,7 @@ def forecast_frame(sources: Sources, issues: NDArray[np.datetime64], horizon: st
     rated = pd.to_numeric(sources.meters["pv_kw"], errors="coerce").to_numpy(np.float32)
     columns["pv_kw"] = np.broadcast_to(rated[:, None], (len(rated), len(rows.times)))
     ordered = {name: columns[name] for name in catalog.names}
-    return Frame(sources.history.meter_ids, rows, ordered, _target(sources.history, rows))
+    return Frame(sources.history.meter_ids, rows, ordered, _target(sources.truth, rows))
 
 
 def _of_the_meter(sources: Sources, rows: ForecastRows) -> dict[str, NDArray[np.float32]]:
@@ -109,8 +115,7 @@ def _of_the_meter(sources: Sources, rows: ForecastRows) -> dict[str, NDArray[np.
     if sources.available is None:
         return columns
     for issue, late in _late_at_issue(sources.history, sources.available, rows):
-        unknown = sources.available[late] > rows.issues[issue].astype(np.int64)
-        _recompute(sources.history, unknown, rows, issue, late, columns)
+        _recompute(sources.history, sources.available, rows, issue, late, columns)
     return columns
 
 
@@ -130,14 +135,18 @@ def _late_at_issue(
 
 def _recompute(
     history: Panel,
-    unknown: NDArray[np.bool_],
+    available: NDArray[np.int64],
     rows: ForecastRows,
     issue: int,
     meters: NDArray[np.int_],
     columns: dict[str, NDArray[np.float32]],
 ) -> None:
     """Put the columns of one issue right for meters of which values came late: without what was not known yet."""
-    panel = history.select(meters).replace(np.where(unknown, np.float32(np.nan), history.values[meters]))
+    moment = rows.issues[issue]
+    recent = history.select(meters).between(moment - _LONGEST_MEMORY, moment)
+    first = history.index(recent.start)
+    unknown = available[meters, first : first + recent.values.shape[1]] > moment.astype(np.int64)
+    panel = recent.replace(np.where(unknown, np.float32(np.nan), recent.values))
     where = rows.issue == issue
     one = rows.at(np.flatnonzero(where)).issued_once(issue)
     for name, fresh in (like_day(panel, one) | levels(panel, one)).items():

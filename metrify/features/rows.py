@@ -93,12 +93,25 @@ class ForecastRows:
 
     def known_day(self) -> NDArray[np.int32]:
         """Last local day on which each slot had ended by the issue time, shape [I, S], days since 1970-01-01."""
-        # where the clock is about to be put back, the repeated hour is not over: it counts as far as it falls back
+        return ((self._clock()[:, None] - self._slot_ends()[None, :]) // 1440).astype(np.int32)
+
+    def minutes_since(self, day: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Minutes by the clock from the end of each row's slot on local `day` to the row's issue time, shape [R]."""
+        return self._clock()[self.issue] - (day.astype(np.int64) * 1440 + self._slot_ends()[self.slot])
+
+    def _clock(self) -> NDArray[np.int64]:
+        """What the clock shows at each issue time, in minutes since 1970 of the local calendar, shape [I].
+
+        Where the clock is about to be put back, the repeated hour is not over: it counts as far as it falls back.
+        """
         ahead = np.arange(0, 61, 15) * np.timedelta64(60, "s")
         soon = localtime.local_times((self.issues[:, None] + ahead).ravel(), self.calendar.zone)
-        clock = (soon.day.astype(np.int64) * 1440 + soon.minute).reshape(-1, len(ahead)).min(axis=1)
-        ends = (np.arange(slots_per_day(self.step_minutes)) + 1) * self.step_minutes
-        return (clock[:, None] // 1440 - (ends[None, :] > clock[:, None] % 1440)).astype(np.int32)
+        return (soon.day.astype(np.int64) * 1440 + soon.minute).reshape(-1, len(ahead)).min(axis=1)
+
+    def _slot_ends(self) -> NDArray[np.int64]:
+        """Minutes after local midnight at which slots end, shape [S]; beyond their own time where they begin askew."""
+        askew = int((self.local.minute % self.step_minutes).max(initial=0))
+        return (np.arange(slots_per_day(self.step_minutes)) + 1) * self.step_minutes + askew
 
 
 def slots_per_day(step_minutes: int) -> int:

@@ -11,16 +11,18 @@ import pyarrow as pa
 
 from metrify.features.frame import Sources
 from metrify.features.rows import Calendar
+from metrify.features.solar import Production
 from metrify.features.weather import Weather
 from metrify.lake.panels import aligned_panel, meter_groups
 from metrify.lake.tables import Lake
+from metrify.panel import Panel
 from metrify.schema import HOLIDAY, WEATHER
 from metrify.settings import Settings
 from metrify.vee.rules import trusted, validate
 
 __all__ = ["SOLAR_COLUMNS", "Surroundings", "reading_columns", "validated_sources"]
 
-SOLAR_COLUMNS = ["meter_id", "timestamp", "generation_kwh"]
+SOLAR_COLUMNS = ["meter_id", "timestamp", "generation_kwh", "available_at"]
 
 
 @dataclass(frozen=True)
@@ -57,22 +59,35 @@ def reading_columns(settings: Settings) -> list[str]:
 
 
 def validated_sources(
-    readings: pa.Table, solar: pa.Table | None, surroundings: Surroundings, settings: Settings
+    readings: pa.Table,
+    solar: pa.Table | None,
+    surroundings: Surroundings,
+    settings: Settings,
+    *,
+    step_minutes: int | None = None,
 ) -> Iterator[Sources]:
     """Panels of readings without what the validation rules flag, with all that belongs to their meters.
 
-    `readings` has `reading_columns`, `solar` SOLAR_COLUMNS; the order of rows does not matter.
+    `readings` has `reading_columns`, `solar` SOLAR_COLUMNS; the order of rows does not matter. `step_minutes`
+    overrules the interval length that METER states or the readings show.
     """
     target = settings.forecasting.target
-    for group in meter_groups(readings, target, surroundings.meters, settings.site):
-        flags = validate(group.panel, group.exports, settings.vee)
-        history = trusted(group.panel, flags)
-        step = history.step_minutes
+    for group in meter_groups(readings, target, surroundings.meters, settings.site, step_minutes=step_minutes):
+        raw = group.panel
         yield Sources(
-            history,
+            trusted(raw, validate(raw, group.signed, settings.vee, hindsight=False)),
+            trusted(raw, validate(raw, group.signed, settings.vee)),
             surroundings.calendar(group.zone, group.country, group.subdivision),
             group.meters,
-            aligned_panel(solar, "generation_kwh", history.meter_ids, step) if solar is not None else None,
+            _production(solar, raw),
             surroundings.weather,
             group.available,
         )
+
+
+def _production(solar: pa.Table | None, load: Panel) -> Production | None:
+    if solar is None:
+        return None
+    phase = int(load.start.astype("datetime64[m]").astype(np.int64)) % load.step_minutes
+    found = aligned_panel(solar, "generation_kwh", load.meter_ids, load.step_minutes, phase)
+    return Production(*found) if found else None

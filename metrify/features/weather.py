@@ -22,6 +22,7 @@ _FORECAST = {
     "ghi_wm2": ("W/m2", "global irradiance forecast for the interval"),
     "dni_wm2": ("W/m2", "direct irradiance forecast for the interval"),
 }
+_DAY = 24 * 3600
 _OBSERVED_HOURS = {"temperature_1d": 24, "temperature_7d": 24 * 7}
 
 FEATURES = (
@@ -73,7 +74,8 @@ def _latest_forecast(forecast: pd.DataFrame, rows: ForecastRows) -> dict[str, ND
         return nothing
     stamps = forecast["timestamp"].to_numpy()
     step = interval_minutes(np.unique(stamps).astype("datetime64[s]")) * 60
-    wanted = rows.times.astype(np.int64) // step * step
+    phase = np.bincount(stamps % step).argmax() if step <= _DAY else 0
+    wanted = (rows.times.astype(np.int64) - phase) // step * step + phase
     issued = rows.issues.astype(np.int64)[rows.issue]
     # one sorted key of (timestamp, available_at): the last entry at or before (wanted, issued) is the one in force
     span = max(int(forecast["available_at"].max()), int(issued.max())) + 1
@@ -88,14 +90,16 @@ def _latest_forecast(forecast: pd.DataFrame, rows: ForecastRows) -> dict[str, ND
 
 def _observed_mean(observed: pd.DataFrame, rows: ForecastRows, seconds: int) -> NDArray[np.float32]:
     """Mean temperature of the observations of the last `seconds` that were available at each issue, shape [I]."""
-    known = observed.dropna(subset=["temperature_c"]).sort_values("available_at", kind="stable")
+    known = observed.dropna(subset=["temperature_c"])
     if known.empty:
         return np.full(len(rows.issues), np.nan, np.float32)
-    available = known["available_at"].to_numpy()
-    sums = np.concatenate([[0.0], np.cumsum(known["temperature_c"].to_numpy(np.float64))])
+    stamps, available = known["timestamp"].to_numpy(), known["available_at"].to_numpy()
+    temperature = known["temperature_c"].to_numpy(np.float64)
     issues = rows.issues.astype(np.int64)
-    last = np.searchsorted(available, issues, side="right")
-    first = np.searchsorted(available, issues - seconds, side="right")
-    count = last - first
-    mean = (sums[last] - sums[first]) / np.maximum(count, 1)
+    first, last = (np.searchsorted(stamps, issues - back, side="left") for back in (seconds, 0))
+    mean, count = np.empty(len(issues)), np.empty(len(issues))
+    for number, (left, right, issue) in enumerate(zip(first, last, issues, strict=True)):
+        there = available[left:right] <= issue
+        count[number] = there.sum()
+        mean[number] = temperature[left:right][there].sum() / max(count[number], 1)
     return np.where(count > 0, mean, np.nan).astype(np.float32)

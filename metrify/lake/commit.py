@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import random
+import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metrify.errors import LakeConflict
+
+if TYPE_CHECKING:
+    from deltalake import CommitProperties, DeltaTable, Schema
+    from deltalake.exceptions import DeltaError
+    from deltalake.transaction import AddAction
+
 __all__ = ["Part", "commit", "write_part"]
+
+Mode = Literal["append", "overwrite"]
+
+TRIES = 6
+_PARTITION = ["bucket", "month"]
 
 
 @dataclass(frozen=True)
@@ -36,27 +50,80 @@ def write_part(root: Path, rows: pa.Table, bucket: int, month: str) -> Part:
     return Part(name, path.stat().st_size, rows.num_rows, bucket, month)
 
 
-def commit(root: Path, schema: pa.Schema, parts: Iterable[Part], mode: Literal["append", "overwrite"]) -> int:
-    """Make all parts visible at once; `overwrite` replaces what the table held. The new version of the table."""
-    from deltalake import DeltaTable, Schema
-    from deltalake.transaction import AddAction, create_table_with_add_actions
+def commit(
+    root: Path,
+    schema: pa.Schema,
+    parts: Iterable[Part],
+    mode: Mode,
+    *,
+    read: Callable[[Path], DeltaTable | None] | None = None,
+    metadata: dict[str, str] | None = None,
+) -> int:
+    """Make all parts visible at once; `overwrite` replaces what the table held. The new version of the table.
+
+    `read` opens the table at its current version, None where there is none yet. Each try reads it anew: what another
+    writer committed since makes the try fail. `metadata` stays with the commit, in the table's history. Raises
+    LakeConflict when others kept winning.
+    """
+    from deltalake import CommitProperties, DeltaTable, Schema
+    from deltalake.exceptions import DeltaError
 
     whole = schema.append(pa.field("bucket", pa.int32())).append(pa.field("month", pa.string()))
-    actions = [
-        AddAction(
-            part.path,
-            part.size,
-            {"bucket": str(part.bucket), "month": part.month},
-            modification_time=int((root / part.path).stat().st_mtime * 1000),
-            data_change=True,
-            stats=f'{{"numRecords": {part.rows}}}',
+    actions, said = [_action(root, part) for part in parts], CommitProperties(custom_metadata=metadata)
+    for attempt in range(TRIES):
+        table = (read or _current)(root)
+        try:
+            _try_commit(root, table, Schema.from_arrow(whole), actions, mode, said)
+        except DeltaError as error:
+            if not _lost_race(error, table, root):
+                raise
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))
+        else:
+            return DeltaTable(root).version()
+    raise LakeConflict(root.name, TRIES)
+
+
+def _action(root: Path, part: Part) -> AddAction:
+    from deltalake.transaction import AddAction
+
+    return AddAction(
+        part.path,
+        part.size,
+        {"bucket": str(part.bucket), "month": part.month},
+        modification_time=int((root / part.path).stat().st_mtime * 1000),
+        data_change=True,
+        stats=f'{{"numRecords": {part.rows}}}',
+    )
+
+
+def _current(root: Path) -> DeltaTable | None:
+    from deltalake import DeltaTable
+
+    return DeltaTable(root) if DeltaTable.is_deltatable(str(root)) else None
+
+
+def _lost_race(error: DeltaError, table: DeltaTable | None, root: Path) -> bool:
+    """Whether another writer committed, or made the table, at the same moment."""
+    from deltalake.exceptions import CommitFailedError
+
+    return isinstance(error, CommitFailedError) or (table is None and _current(root) is not None)
+
+
+def _try_commit(
+    root: Path,
+    table: DeltaTable | None,
+    schema: Schema,
+    actions: list[AddAction],
+    mode: Mode,
+    said: CommitProperties,
+) -> None:
+    from deltalake.transaction import create_table_with_add_actions
+
+    if table is None:
+        create_table_with_add_actions(
+            str(root), schema, actions, mode="error", partition_by=_PARTITION, commit_properties=said
         )
-        for part in parts
-    ]
-    delta = Schema.from_arrow(whole)
-    if not DeltaTable.is_deltatable(str(root)):
-        create_table_with_add_actions(str(root), delta, actions, mode="error", partition_by=["bucket", "month"])
     else:
-        table = DeltaTable(root)
-        table.create_write_transaction(actions, mode=mode, schema=delta, partition_by=["bucket", "month"])
-    return DeltaTable(root).version()
+        table.create_write_transaction(
+            actions, mode=mode, schema=schema, partition_by=_PARTITION, commit_properties=said
+        )

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from metrify.lake.admission import refusals
 from metrify.lake.keys import pack
 from metrify.lake.mapping import Mapping, Source
 from metrify.lake.stamps import dates, moments
 from metrify.lake.units import conversion
-from metrify.localtime import zone_error
 from metrify.panel import interval_minutes
-from metrify.schema import METER, Column, Table
+from metrify.schema import HOLIDAY, WEATHER, Column, Table
 
 __all__ = ["Converted", "convert"]
 
@@ -57,8 +57,8 @@ class _Conversion:
             self.done["timestamp"] = pc.subtract(self.done["timestamp"], length)
         self._assume()
         rows = self.table.conform(pa.table(self.done))
-        if self.table is METER:
-            self._refuse_zones(rows["zone"])
+        for name, reasons in refusals(self.table, rows, self.now):
+            self._refuse(name, reasons)
         parsed = pa.array(self.reasons, pa.string())
         checked = self.table.check(rows)
         checked = checked.combine_chunks() if isinstance(checked, pa.ChunkedArray) else checked
@@ -104,23 +104,17 @@ class _Conversion:
         factor = source.scale, how.before, how.total(self.mapping.interval_minutes)
         if factor != (1.0, 0.0, 1.0):
             numbers = (numbers * factor[0] + factor[1]) * factor[2]
-        if pa.types.is_integer(column.type):
-            odd = np.flatnonzero(
-                np.isfinite(numbers) & ((numbers != np.round(numbers)) | (np.abs(numbers) > 2**31 - 1))
-            )
-            reasons[odd] = [f"not a whole number ({value})" for value in numbers[odd]]
-            numbers[odd] = np.nan
-        self._refuse(column.name, reasons)
         missing = values.is_null().to_numpy() | (reasons != None)  # noqa: E711  (elementwise)
+        if pa.types.is_integer(column.type):
+            odd = np.flatnonzero(~missing & ~((numbers == np.round(numbers)) & (np.abs(numbers) <= 2**31 - 1)))
+            reasons[odd] = [f"not a whole number ({value})" for value in numbers[odd]]
+            missing[odd] = True
+        self._refuse(column.name, reasons)
         return pa.array(numbers, mask=missing).cast(column.type)
 
     def _refuse(self, name: str, reasons: Reasons) -> None:
         for place in np.flatnonzero((reasons != None) & (self.reasons == None)):  # noqa: E711  (elementwise)
             self.reasons[place] = f"{name}: {reasons[place]}"
-
-    def _refuse_zones(self, zones: pa.ChunkedArray) -> None:
-        errors = {zone: zone_error(zone) for zone in zones.unique().to_pylist() if zone is not None}
-        self._refuse("zone", np.array([errors.get(zone) for zone in zones.to_pylist()], object))
 
     def _assume(self) -> None:
         """What the source leaves out and the lake can tell."""
@@ -129,14 +123,31 @@ class _Conversion:
             self.done["version"] = pa.repeat(pa.scalar(1, pa.int32()), count)
         if "ingested_at" in self.table.names:
             self.done["ingested_at"] = pa.repeat(pa.scalar(self.now, pa.timestamp("us", "UTC")), count)
-        if "available_at" in self.table.names and "available_at" not in self.done:
-            self.done["available_at"] = pc.add(self.done["timestamp"], self._known_after())
+        if self.table is HOLIDAY:
+            self.done["subdivision"] = pc.fill_null(
+                self.done["subdivision"], ""
+            )  # all of the country: CSV says nothing
+        if self.table is WEATHER:
+            self.done["available_at"] = self._weather_known_at()
+        elif "available_at" in self.table.names and "available_at" not in self.done:
+            self.done["available_at"] = self._known_at()
 
-    def _known_after(self) -> pa.Array | pa.Scalar:
-        """Time from `timestamp` to when the row could be known: minus the lead, or else the interval length."""
-        if self.mapping.lead_minutes is not None:
-            minutes = -self.mapping.lead_minutes
-        elif not self.table.measures:
+    def _known_at(self) -> pa.ChunkedArray | pa.Array:
+        """When each row could be known: the lead before it starts, or else when its interval ends."""
+        lead = self.mapping.lead_minutes
+        after = self._length() if lead is None else pa.scalar(-lead * 60_000_000, pa.duration("us"))
+        return pc.add(self.done["timestamp"], after)
+
+    def _weather_known_at(self) -> pa.ChunkedArray | pa.Array:
+        """As the source says, but nothing other than a forecast before its interval ends: it was not yet measured."""
+        said = self.done["available_at"] if "available_at" in self.done else self._known_at()
+        end = pc.add(self.done["timestamp"], self._length())
+        late_enough = pc.or_(pc.equal(self.done["kind"], "forecast"), pc.greater_equal(said, end))
+        return pc.if_else(pc.fill_null(late_enough, True), said, end)
+
+    def _length(self) -> pa.Array | pa.Scalar:
+        """From the start of the rows' intervals to their end."""
+        if not self.table.measures:
             minutes = 0  # an event has no interval: it is known when it begins
         elif self.mapping.interval_minutes is None:
             return self._lengths()

@@ -75,12 +75,13 @@ def ingest(
     paths: Iterable[Path | str],
     mapping: Mapping | Path | str | None = None,
     progress: Progress | None = None,
+    now: pd.Timestamp | None = None,
 ) -> IngestReport:
     """Load files, one after the other, into a table; a file that was loaded before changes nothing.
 
     Without a mapping the columns are those of the table and stamps carry an offset. `progress` is told how many rows
-    are done. A file that cannot be read to its end leaves nothing behind. Raises UnknownName, UnreadableFile,
-    MissingColumns, UnknownKeys, BadMapping, LakeConflict.
+    are done, `now` [with a zone] is the clock. A file that cannot be read to its end leaves nothing behind. Raises
+    UnknownName, UnreadableFile, MissingColumns, UnknownKeys, BadMapping, LakeConflict.
     """
     found = into if isinstance(into, Table) else table(into)
     where = "mapping" if mapping is None or isinstance(mapping, Mapping) else str(mapping)
@@ -90,7 +91,7 @@ def ingest(
     report = IngestReport(found.name)
     for path in paths:
         done = report.rows
-        load = _Load(Lake(workspace), found, Path(path), checked, where)
+        load = _Load(Lake(workspace), found, Path(path), checked, where, now or pd.Timestamp.now("UTC"))
         report.files.append(load.run(lambda rows, done=done: progress(done + rows) if progress else None))
     return report
 
@@ -98,12 +99,12 @@ def ingest(
 class _Load:
     """One file on its way: read once and put aside by series, then converted, settled and written batch by batch."""
 
-    def __init__(self, lake: Lake, found: Table, path: Path, mapping: Mapping | None, where: str):
+    def __init__(self, lake: Lake, found: Table, path: Path, mapping: Mapping | None, where: str, now: pd.Timestamp):
         self.lake, self.table, self.path, self.where = lake, found, path, where
         self.raw = RawFile.open(path, mapping.delimiter if mapping else ",")
         self.mapping = mapping or Mapping.plain(found, self.raw.names, str(path))
         self.mapping.fits(self.raw.names, str(path))
-        self.now = pd.Timestamp.now("UTC").floor("us")
+        self.now = now.floor("us")
         self.report = FileReport(path.name)
         self.meters: set[str] = set()
 
@@ -161,7 +162,7 @@ class _Load:
 
     def _quarantine(self, numbers: list[int], reasons: list[str], contents: list[str]) -> None:
         if reasons:
-            refused = quarantine_rows(self.table, self.path.name, numbers, reasons, contents, self.now)
+            refused = quarantine_rows(self.table, self.raw.source, numbers, reasons, contents, self.now)
             self.lake.upsert(QUARANTINE, refused)
             self.report.quarantined.update(reason.split(" (")[0] for reason in reasons)
 

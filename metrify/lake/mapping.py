@@ -28,7 +28,9 @@
 A wide file's [columns] name what is the same for the whole row, such as the timestamp; an empty cell is no reading.
 Units are listed in `metrify.lake.units`. `available_at`, from when on a row could be known, is the end of its interval
 unless a column, a constant or `lead_minutes` says otherwise; a weather forecast must say so, for example
-`available_at = "issued"`. Times in TOML may be written bare: valid_from = 2013-01-01T00:00:00Z.
+`available_at = "issued"`. Weather that was observed cannot be known before the end of its interval: `lead_minutes` is
+for forecasts only, and where the source names an earlier time the end is taken.
+Times in TOML may be written bare: valid_from = 2013-01-01T00:00:00Z.
 """
 
 from __future__ import annotations
@@ -212,8 +214,16 @@ def _check_times(mapping: Mapping, found: Table, where: str) -> None:
     named = {*mapping.columns, *mapping.constants}
     if mapping.lead_minutes is not None and ("available_at" in named or "available_at" not in found.names):
         raise BadMapping(where, "lead_minutes says again what available_at says, or means nothing here", "Drop it.")
-    dated = mapping.lead_minutes is not None or "available_at" in named
-    if found is WEATHER and mapping.constants.get("kind") != "observed" and not dated:
+    _check_issue(mapping, found, where)
+
+
+def _check_issue(mapping: Mapping, found: Table, where: str) -> None:
+    """A weather forecast is known before its time, an observation is not."""
+    lead = mapping.lead_minutes is not None
+    observed = mapping.constants.get("kind") == "observed"
+    if found is WEATHER and observed and lead:
+        raise BadMapping(where, "what was observed was not known lead_minutes before", "Drop lead_minutes.")
+    if found is WEATHER and not (observed or lead or "available_at" in {*mapping.columns, *mapping.constants}):
         fix = 'Name its issue time as available_at or its lead_minutes; or say kind = "observed" under [constants].'
         raise BadMapping(where, "a weather forecast must say when it was issued", fix)
 

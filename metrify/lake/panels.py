@@ -11,13 +11,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from metrify.lake.intervals import grids
 from metrify.panel import Panel
+from metrify.schema import READING, SOLAR
 from metrify.settings import SiteSettings
 
 __all__ = ["MeterGroup", "aligned_panel", "meter_groups"]
 
 Times = NDArray[np.datetime64]
-_DAY = 1440
+_CALENDAR = ("zone", "country", "subdivision")
+_AMOUNTS = {column.name for table in (READING, SOLAR) for column in table.columns if column.unit in {"kWh", "kvarh"}}
+"""Columns that add up over time."""
+_NET = 0.01
+"""A meter of which nothing is said about generation exports if this share of its readings is below zero."""
 
 
 @dataclass(frozen=True)
@@ -31,54 +37,91 @@ class MeterGroup:
     country: str
     subdivision: str
     available: NDArray[np.int64] | None
-    """when each value could be known [s since 1970], shape [M, T]; None: all of them when their interval ended"""
+    """when late values could be known [s since 1970; 0: when their interval ended], shape [M, T]; None: none is late"""
+    column: str
+    """of READING"""
 
     @property
-    def exports(self) -> NDArray[np.bool_]:
-        """Which meters have generation behind them and may give energy back, shape [M]."""
-        return pd.to_numeric(self.meters["pv_kw"], errors="coerce").fillna(0).to_numpy() > 0
+    def signed(self) -> NDArray[np.bool_]:
+        """Of which meters values below zero are right, shape [M]: generation behind them, or no amount of energy."""
+        if self.column not in {"kwh", "kwh_export"}:
+            return np.ones(len(self.meters), bool)
+        rated = pd.to_numeric(self.meters["pv_kw"], errors="coerce").to_numpy(np.float64)
+        negative = (self.panel.values < 0).mean(axis=1) if self.panel.values.shape[1] else np.zeros(len(rated))
+        return np.where(np.isfinite(rated), rated > 0, negative > _NET)
 
 
-def meter_groups(readings: pa.Table, column: str, meters: pd.DataFrame, site: SiteSettings) -> Iterator[MeterGroup]:
+def meter_groups(
+    readings: pa.Table, column: str, meters: pd.DataFrame, site: SiteSettings, *, step_minutes: int | None = None
+) -> Iterator[MeterGroup]:
     """Lay one column of READING rows (meter_id, timestamp, available_at, `column`) out as panels, in any row order.
 
-    `meters` are METER rows in force; what they do not say of a meter, `site` does. The interval length is the one
-    that METER states, else the most frequent distance between the meter's readings.
+    `meters` are METER rows in force; what they do not say of a meter, `site` does. `step_minutes` overrules the
+    interval length that METER states or the readings show.
     """
     meter_ids, rows = _coded(readings["meter_id"])
     times = readings["timestamp"].to_numpy().astype("datetime64[s]")
-    values = readings[column].to_numpy()
-    known_at = readings["available_at"].to_numpy().astype("datetime64[s]").astype(np.int64)
     attributes = meters.set_index("meter_id").reindex(meter_ids)
-    keys = pd.DataFrame(
-        {
-            name: attributes[name].fillna(getattr(site, name)).to_numpy(str)
-            for name in ("zone", "country", "subdivision")
-        }
-    )
-    keys["minutes"] = _interval_of_each(rows, times, len(meter_ids), attributes["interval_minutes"])
-    for (zone, country, subdivision, step), members in keys.groupby(list(keys.columns), sort=True).groups.items():
-        place = np.full(len(meter_ids), -1)
+    stated = attributes["interval_minutes"] if step_minutes is None else pd.Series(step_minutes, attributes.index)
+    keys = pd.DataFrame({name: attributes[name].fillna(getattr(site, name)).to_numpy(str) for name in _CALENDAR})
+    keys["minutes"], keys["phase"] = grids(rows, times, len(meter_ids), stated)
+    long = _Long(rows, times, readings[column].to_numpy(), readings["available_at"].to_numpy(), column)
+    for (zone, country, subdivision, step, phase), members in keys.groupby(list(keys.columns)).groups.items():
         group = np.sort(members.to_numpy())
-        place[group] = np.arange(len(group))
-        mine = slice(None) if len(group) == len(meter_ids) else place[rows] >= 0
-        panel = Panel.from_long(meter_ids[group], place[rows[mine]], times[mine], values[mine], int(step))
-        available = _available(panel, place[rows[mine]], times[mine], known_at[mine])
-        yield MeterGroup(panel, attributes.iloc[group], zone, country, subdivision, available)
+        panel, available = long.panel(meter_ids, group, int(step), int(phase))
+        yield MeterGroup(panel, attributes.iloc[group], zone, country, subdivision, available, column)
 
 
-def aligned_panel(rows: pa.Table, column: str, meter_ids: NDArray[np.str_], step_minutes: int) -> Panel | None:
-    """One column of long rows for just these meters (sorted); None where there is no row of any of them."""
+def aligned_panel(
+    rows: pa.Table, column: str, meter_ids: NDArray[np.str_], step_minutes: int, phase_minutes: int
+) -> tuple[Panel, NDArray[np.int64] | None] | None:
+    """One column of long rows for just these meters (sorted), and when late values could be known, as in MeterGroup.
+
+    None where there is no row of any of them.
+    """
     if not rows.num_rows:
         return None
     names, place = _coded(rows["meter_id"])
     target = np.minimum(np.searchsorted(meter_ids, names), len(meter_ids) - 1)
     target = np.where(meter_ids[target] == names, target, -1)[place]
-    mine = target >= 0
-    if not mine.any():
+    mine = rows.filter(pa.array(target >= 0))
+    if not mine.num_rows:
         return None
-    times = rows["timestamp"].to_numpy().astype("datetime64[s]")[mine]
-    return Panel.from_long(meter_ids, target[mine], times, rows[column].to_numpy()[mine], step_minutes)
+    times = mine["timestamp"].to_numpy().astype("datetime64[s]")
+    long = _Long(target[target >= 0], times, mine[column].to_numpy(), mine["available_at"].to_numpy(), column)
+    return long.panel(meter_ids, np.arange(len(meter_ids)), step_minutes, phase_minutes)
+
+
+@dataclass(frozen=True)
+class _Long:
+    """Long rows: the meter of each, its time, its value and when it could be known."""
+
+    rows: NDArray[np.int64]
+    times: Times
+    values: NDArray[np.float64]
+    available_at: Times
+    column: str
+
+    def panel(
+        self, meter_ids: NDArray[np.str_], group: NDArray[np.int64], step: int, phase: int
+    ) -> tuple[Panel, NDArray[np.int64] | None]:
+        """The panel of the meters in `group` (sorted), and when late values could be known."""
+        place = np.full(len(meter_ids), -1)
+        place[group] = np.arange(len(group))
+        mine = slice(None) if len(group) == len(meter_ids) else place[self.rows] >= 0
+        rows, times = place[self.rows[mine]], self.times[mine]
+        amount = self.column in _AMOUNTS
+        panel = Panel.from_long(
+            meter_ids[group], rows, times, self.values[mine], step, phase_minutes=phase, add_up=amount
+        )
+        known_at = self.available_at[mine].astype("datetime64[s]")
+        late = ~np.isnat(known_at) & (known_at > times + np.timedelta64(step * 60, "s"))
+        if not late.any():
+            return panel, None
+        available = np.zeros(panel.values.shape, np.int64)
+        column = (times - panel.start) // np.timedelta64(step * 60, "s")
+        np.maximum.at(available, (rows[late], column[late]), known_at[late].astype(np.int64))
+        return panel, available
 
 
 def _coded(meter_id: pa.ChunkedArray) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
@@ -87,27 +130,3 @@ def _coded(meter_id: pa.ChunkedArray) -> tuple[NDArray[np.str_], NDArray[np.int6
     encoded = pa.chunked_array(column.unify_dictionaries()).combine_chunks()
     names, place = np.unique(encoded.dictionary.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
     return names, place[encoded.indices.to_numpy()]
-
-
-def _interval_of_each(rows: NDArray[np.int64], times: Times, meters: int, stated: pd.Series) -> NDArray[np.int64]:
-    minutes = times.astype(np.int64) // 60
-    meter_step, time_step = np.diff(rows), np.diff(minutes)
-    if not np.all((meter_step > 0) | ((meter_step == 0) & (time_step > 0))):
-        order = np.lexsort((minutes, rows))
-        rows, minutes = rows[order], minutes[order]
-        meter_step, time_step = np.diff(rows), np.diff(minutes)
-    usable = (meter_step == 0) & (time_step > 0) & (time_step <= _DAY)
-    cells = rows[1:][usable] * (_DAY + 1) + time_step[usable]
-    counts = np.bincount(cells, minlength=meters * (_DAY + 1)).reshape(meters, -1)
-    seen = np.where(counts.any(axis=1), counts.argmax(axis=1), 60)  # one reading alone says nothing
-    named = pd.to_numeric(stated, errors="coerce").to_numpy(np.float64)
-    return np.where(np.isfinite(named), named, seen).astype(np.int64)
-
-
-def _available(panel: Panel, rows: NDArray, times: Times, known_at: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    step = panel.step_minutes * 60
-    if not (known_at > times.astype(np.int64) + step).any():
-        return None
-    available = np.zeros(panel.values.shape, np.int64)
-    available[rows, (times - panel.start) // np.timedelta64(step, "s")] = known_at
-    return available

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,13 @@ class RawFile:
             _refuse_binary(path)
             options = pacsv.ParseOptions(delimiter=delimiter, invalid_row_handler=lambda _: "skip")
             return cls(path, _distinct(path, pacsv.open_csv(path, parse_options=options).schema.names), delimiter)
+
+    @cached_property
+    def source(self) -> str:
+        """The file's name and a hash of its content: the same file in any folder, another one of the same name not."""
+        with _readable(self.path), self.path.open("rb") as file:
+            content = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=4))
+        return f"{self.path.name}#{content.hexdigest()}"
 
     def chunks(self, width: int = 1) -> Iterator[pa.Table]:
         """The file's rows with ROW; `width` is how many rows each will become. Raises UnreadableFile."""

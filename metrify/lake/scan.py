@@ -20,7 +20,7 @@ from metrify.errors import BadValue, MissingColumns
 from metrify.lake.buckets import bucket_of
 from metrify.schema import Table
 
-__all__ = ["Time", "Wanted", "local_files", "scan", "time_column"]
+__all__ = ["Time", "Wanted", "as_utc", "local_files", "scan", "time_column"]
 
 Time = datetime | np.datetime64 | pd.Timestamp | str
 
@@ -61,7 +61,7 @@ class Wanted:
         if meters is not None and table.by_meter:
             homes = frozenset(int(bucket) for bucket in bucket_of(meters, all_buckets))
             chosen = homes if chosen is None else chosen & homes
-        return cls(table, chosen, meters, _moment(since), _moment(until))
+        return cls(table, chosen, meters, as_utc(since), as_utc(until))
 
     def files(self, delta: DeltaTable) -> list[str]:
         """Absolute paths of the files that may hold a wanted row."""
@@ -119,7 +119,7 @@ def scan(table: Table, files: Sequence[str], columns: list[str], rows: pads.Expr
     return found.cast(pa.schema([schema.field(name) for name in columns]))
 
 
-def _moment(time: Time | None) -> pd.Timestamp | None:
+def as_utc(time: Time | None) -> pd.Timestamp | None:
     """A time as UTC; without a zone it is UTC."""
     if time is None:
         return None

@@ -21,7 +21,7 @@ from metrify.errors import LakeConflict
 from metrify.lake.delta import merge, open_table, placed
 from metrify.lake.keys import match, pack
 from metrify.lake.quarantine import as_json, quarantine_rows
-from metrify.lake.scan import Time, Wanted, local_files, scan
+from metrify.lake.scan import Time, Wanted, as_utc, local_files, scan
 from metrify.lake.settle import Settled, Verdict, compare, conflict_reasons, content, settle
 from metrify.schema import METER, QUARANTINE, READING, READING_HISTORY, Table
 from metrify.schema.table import TIME
@@ -176,20 +176,21 @@ class Lake:
             files.setdefault(int(inside[0].removeprefix("bucket=")) if table.by_meter else -1, []).append(path)
         return files
 
-    def meters(self) -> pd.DataFrame:
-        """The METER row in force of each meter (its latest valid_from), by meter_id; the columns of METER.
+    def meters(self, now: Time | None = None) -> pd.DataFrame:
+        """The METER row of each meter that is in force `now` [UTC, the clock's unless named], by meter_id.
 
-        A meter that is only in READING gets a row with the defaults of the settings' [site].
+        Where none is, the one that began last, or else the first that will begin: a meter keeps its place. A meter that
+        is only in READING gets a row with the defaults of the settings' [site]. The columns are those of METER.
         """
         files = [path for found in self.paths(READING).values() for path in found]
         seen = set(pc.unique(scan(READING, files, ["meter_id"])["meter_id"]).to_pylist())
-        rows = self.read(METER).sort_by([("meter_id", "ascending"), ("valid_from", "descending")])
+        rows = self.read(METER)
         missing = sorted(seen - set(rows["meter_id"].to_pylist()))
         site = self.workspace.settings.site.model_dump()
         columns = {name: pa.repeat(pa.scalar(value, pa.string()), len(missing)) for name, value in site.items()}
         assumed = {"meter_id": pa.array(missing, pa.string()), "valid_from": pa.nulls(len(missing), TIME), **columns}
         found = pa.concat_tables([rows, METER.conform(pa.table(assumed))]).to_pandas()
-        return found.drop_duplicates("meter_id").sort_values("meter_id", ignore_index=True)
+        return _in_force(found, as_utc(now) or pd.Timestamp.now("UTC"))
 
     def _folder(self, table: Table) -> Path:
         return self.workspace.lake / table.name
@@ -208,3 +209,10 @@ class Lake:
             touched = replace(touched, buckets=frozenset(rows["bucket"].unique().to_pylist()))
         held = scan(table, touched.files(delta), table.names, span)
         return placed(table, held, self.workspace.buckets)
+
+
+def _in_force(meters: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """One METER row a meter: in force before ended before not begun, and of several the nearest to now."""
+    rank = np.where(meters["valid_from"] > now, 2, np.where(meters["valid_to"] <= now, 1, 0))
+    order = meters.assign(rank=rank, away=(meters["valid_from"] - now).abs()).sort_values(["meter_id", "rank", "away"])
+    return order.drop_duplicates("meter_id").drop(columns=["rank", "away"]).reset_index(drop=True)

@@ -104,8 +104,9 @@ class Model(ABC):
         unknown = set(settings) - set(cls.hyperparameters())
         if unknown:
             raise UnknownKeys(cls.family, unknown, cls.hyperparameters())
-        for name, mark in cls.space().items():
-            _check(f"{cls.family}: {name}", mark, settings.get(name, cls.hyperparameters()[name]))
+        space, defaults = cls.space(), cls.hyperparameters()
+        for name, value in settings.items():
+            _check(f"{cls.family}: {name}", value, defaults[name], space.get(name))
         return cls(**settings)
 
     @property
@@ -145,9 +146,10 @@ class Model(ABC):
         return model
 
 
-def _check(field: str, mark: Span | Choice, value: Any) -> None:
-    if isinstance(mark, Choice):
-        if value not in mark.values:
-            raise BadValue(field, f"one of {', '.join(map(str, mark.values))}", value)
-    elif isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise BadValue(field, f"a number such as {mark.low}", value)
+def _check(field: str, value: Any, default: Any, mark: Span | Choice | None) -> None:
+    """Raise BadValue for a value of another kind than the default's, or outside of a Choice."""
+    if isinstance(mark, Choice) and value not in mark.values:
+        raise BadValue(field, f"one of {', '.join(map(str, mark.values))}", value)
+    kind = (int, float) if isinstance(default, float) else type(default)
+    if isinstance(value, bool) != isinstance(default, bool) or not isinstance(value, kind):
+        raise BadValue(field, f"a value such as {default!r}", value)

@@ -16,14 +16,16 @@ from metrify.features.sources import SOLAR_COLUMNS, Surroundings, reading_column
 from metrify.lake.tables import Lake
 from metrify.models.base import Batch, Model
 from metrify.models.forecasting.profile import FALLBACK
+from metrify.panel import Panel
 from metrify.schema import FORECAST, HOLIDAY, METER, READING, SOLAR, TIME, WEATHER
 from metrify.settings import Workspace
+from metrify.vee.percentile import WINDOW_DAYS
 
 __all__ = ["Forecaster", "RequestHistory"]
 
 _WATCHED = (READING, METER, SOLAR, WEATHER, HOLIDAY)
-_SPARE_DAYS = 2
-"""Days kept beyond the model's lookback, so that an issue time of yesterday is still answered from memory."""
+_SPARE = np.timedelta64(2, "D")
+"""Kept beyond what validation and the model look back on, so that an issue of yesterday is answered from memory."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,10 @@ class Forecaster:
     ) -> pd.DataFrame:
         """FORECAST rows of these meters, sorted by meter_id and timestamp.
 
-        `issue_time` [UTC] defaults to the end of the latest reading in the lake (of a history in the request: to its
-        end), `horizon` to the settings' own. Nothing after the issue time is used. Raises UnknownMeter;
-        NotEnoughHistory if a meter needs the fallback and that is not allowed; BadValue for an issue time or a
-        horizon that cannot be answered.
+        `issue_time` [UTC] defaults to the end of the latest reading in the lake, rounded down to the interval of the
+        meter (of a history in the request: to its end), `horizon` to the settings' own. Nothing after the issue time
+        is used. Raises UnknownMeter; NotEnoughHistory if a meter needs the fallback and that is not allowed; BadValue
+        for an issue time or a horizon that cannot be answered.
         """
         history = history or {}
         memory = self._memory
@@ -127,8 +129,10 @@ class Forecaster:
         frames = [self._from_request(memory, meter, given, issue_time, horizon) for meter, given in history.items()]
         from_lake = [meter for meter in meter_ids if meter not in history]
         if from_lake:
-            issue = memory.until if issue_time is None else issue_time
-            frames += [self._predict(sources, issue, horizon) for sources in self._known_by(memory, from_lake, issue)]
+            moment = memory.until if issue_time is None else issue_time
+            for sources in self._known_by(memory, from_lake, moment):
+                issue = _round_down(moment, sources.history) if issue_time is None else moment
+                frames.append(self._predict(sources, issue, horizon))
         answer = pd.concat(frames, ignore_index=True)
         if not allow_fallback:
             self._refuse_fallback(answer)
@@ -138,14 +142,15 @@ class Forecaster:
     def _from_request(
         self, memory: _Memory, meter: str, given: RequestHistory, issue: np.datetime64 | None, horizon: str | None
     ) -> pd.DataFrame:
-        (sources,) = self._validated(memory, given.rows(meter, self._target))
+        (sources,) = self._validated(memory, given.rows(meter, self._target), given.interval_minutes)
         return self._predict(sources, given.until if issue is None else issue, horizon)
 
     def _known_by(self, memory: _Memory, meter_ids: list[str], issue: np.datetime64) -> list[Sources]:
         """What the lake knew of these meters by `issue`: from memory, or read anew for an issue time of long ago."""
         groups = memory.groups
-        if issue < memory.since + np.timedelta64(self._model.needs.lookback_days, "D"):
-            groups = self._groups(memory.surroundings, issue - self._lookback, issue, meter_ids)
+        if issue < memory.since + self._lookback:
+            since = issue - self._lookback
+            groups = self._groups(Surroundings.read(self._lake, since), since, issue, meter_ids)
         mine = [sources.select(np.flatnonzero(np.isin(sources.history.meter_ids, meter_ids))) for sources in groups]
         mine = [sources for sources in mine if len(sources.history.meter_ids)]
         heard = {meter for sources in mine for meter in sources.history.meter_ids}
@@ -155,24 +160,23 @@ class Forecaster:
     def _silent(self, memory: _Memory, meter: str, issue: np.datetime64, step: int) -> Sources:
         """A meter that is known but sent nothing in all of the lookback."""
         start = issue - np.timedelta64(step * 60, "s")
-        (sources,) = self._validated(memory, RequestHistory(start, step, [None]).rows(meter, self._target))
+        (sources,) = self._validated(memory, RequestHistory(start, step, [None]).rows(meter, self._target), step)
         return sources
 
-    def _validated(self, memory: _Memory, readings: pa.Table) -> tuple[Sources, ...]:
-        return tuple(validated_sources(readings, None, memory.surroundings, self._settings))
+    def _validated(self, memory: _Memory, readings: pa.Table, step: int) -> tuple[Sources, ...]:
+        return tuple(validated_sources(readings, None, memory.surroundings, self._settings, step_minutes=step))
 
     @property
     def _target(self) -> str:
         return self._settings.forecasting.target
 
     def _predict(self, sources: Sources, issue: np.datetime64, horizon: str | None) -> pd.DataFrame:
-        step = np.timedelta64(sources.history.step_minutes * 60, "s")
-        if issue.astype("datetime64[s]").astype(np.int64) % step.astype(np.int64):
+        if issue != _round_down(issue, sources.history):
             wanted = f"the start of an interval of {sources.history.step_minutes} minutes"
             raise BadValue("issue_time", wanted, str(issue))
         horizon = horizon or self._settings.forecasting.horizon
         frame = forecast_frame(sources, np.array([issue], "datetime64[s]"), horizon)
-        rows = frame.table().to_pandas()
+        rows = frame.table().drop_columns(["target"]).to_pandas()
         rows["meter_id"] = rows["meter_id"].astype(str)
         return self._model.predict(Batch(rows, sources.history.between(sources.history.start, issue), sources.meters))
 
@@ -184,7 +188,7 @@ class Forecaster:
 
     @property
     def _lookback(self) -> np.timedelta64:
-        return np.timedelta64(self._model.needs.lookback_days + _SPARE_DAYS, "D")
+        return np.timedelta64(self._model.needs.lookback_days + WINDOW_DAYS, "D")
 
     def _versions(self) -> tuple[int, ...]:
         return tuple(self._lake.version(table) for table in _WATCHED)
@@ -194,7 +198,7 @@ class Forecaster:
         if not stamps.num_rows:
             return _Memory(versions, np.datetime64(0, "s"), Surroundings(self._lake.meters()), (), frozenset(), None)
         latest = np.datetime64(pc.max(stamps["timestamp"]).as_py().replace(tzinfo=None), "s")
-        since = latest - self._lookback
+        since = latest - self._lookback - _SPARE
         surroundings = Surroundings.read(self._lake, since)
         groups = self._groups(surroundings, since, None, None)
         until = max(sources.history.end for sources in groups)
@@ -212,3 +216,8 @@ class Forecaster:
         if self._lake.exists(SOLAR):
             solar = self._lake.read(SOLAR, columns=SOLAR_COLUMNS, since=since, until=until, meter_ids=meter_ids)
         return tuple(validated_sources(readings, solar, surroundings, self._settings))
+
+
+def _round_down(moment: np.datetime64, panel: Panel) -> np.datetime64:
+    """The last start of an interval at or before `moment`."""
+    return panel.start + panel.index(moment) * np.timedelta64(panel.step_minutes * 60, "s")

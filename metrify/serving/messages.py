@@ -68,7 +68,9 @@ class ForecastRequest(_Strict):
     meter_id: MeterId | None = Field(None, description="one meter; or give meter_ids")
     meter_ids: list[MeterId] | None = Field(None, min_length=1, description="several meters, each once")
     issue_time: Instant | None = Field(
-        None, description="nothing known later is used; default: the end of each meter's latest reading"
+        None,
+        description="nothing known later is used; default: the end of the latest reading of the lake (of a history in "
+        "the request: its end), rounded down to the meter's interval",
     )
     horizon: Annotated[str, AfterValidator(_horizon)] | None = Field(
         None, description="how far, such as 24h, 1d (a local day), 30min; default: the workspace's setting"

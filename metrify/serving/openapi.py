@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from metrify.errors import BadValue, MalformedJson, NotEnoughHistory, UnknownKeys, UnknownMeter
+from metrify.models.forecasting.profile import FALLBACK
 from metrify.serving.messages import ErrorBody, ForecastRequest, Health
 from metrify.serving.refusals import INTERNAL, Refusal, overloaded, refusal, too_large, too_slow, unavailable
 
@@ -99,7 +100,7 @@ def _ok(example: Any) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {"application/json": {"example": example}}}}
 
 
-_HISTORY = NotEnoughHistory("M-17", "3 readings", "at least two days of readings", "forecasting/seasonal")
+_HISTORY = NotEnoughHistory("M-17", "3 readings", "at least two days of readings", FALLBACK)
 FORECAST: dict[str, Any] = {
     "summary": "Forecast one meter or many",
     "responses": _ok(_ANSWER)

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,13 +18,14 @@ from metrify.cluster import address_file
 from metrify.errors import ServiceFailed, UnreadableFile
 from metrify.serving import launch
 from metrify.serving.args import ServeArgs
-from metrify.serving.ports import free_ports, is_free
+from metrify.serving.ports import choose, is_free
 from metrify.serving.processes import Started, alive, end
 from metrify.settings import Workspace
 
-__all__ = ["ServiceStatus", "down", "status", "up"]
+__all__ = ["ServiceStatus", "addresses", "down", "status", "up"]
 
-PORTS = ("api", "dashboard", "mlflow", "ray", "ray_client")
+PORTS = {"api": 8000, "dashboard": 8265, "mlflow": 5000, "ray": None, "ray_client": None}
+"""The ports that people expect; where another program has one, and for the others, any free port."""
 GRAPH_PATIENCE = 300.0
 """How long the graph may take to come up [s]: its replicas load models and readings."""
 
@@ -115,6 +116,18 @@ def status(workspace: Workspace) -> list[ServiceStatus]:
     return _statuses(workspace, record) if record else []
 
 
+def addresses(workspace: Workspace) -> dict[str, str]:
+    """Where each service answers, or will once `up` has started it: its ports are kept for this workspace from now on.
+
+    They may still change where another program takes one of them first.
+    """
+    with _alone(workspace):
+        record = _Record.read(workspace)
+        ports = record.ports if record else _ports(workspace)
+    mlflow = record.mlflow if record else _mlflow(workspace, ports)
+    return {"graph": launch.url(ports["api"]), "mlflow": mlflow, "dashboard": launch.url(ports["dashboard"])}
+
+
 def _started(workspace: Workspace, args: ServeArgs, progress: Progress) -> list[ServiceStatus]:
     record = _fresh(workspace)
     try:
@@ -172,11 +185,15 @@ def _graph(record: _Record) -> ServiceStatus:
 
 def _fresh(workspace: Workspace) -> _Record:
     ports = _ports(workspace)
-    server = workspace.tracking_uri.startswith(("http://", "https://"))
-    mlflow = workspace.tracking_uri if server else launch.url(ports["mlflow"])
-    record = _Record(uuid.uuid4().hex, _temp_dir(), ports, mlflow)
+    record = _Record(uuid.uuid4().hex, _temp_dir(), ports, _mlflow(workspace, ports))
     record.write(workspace)
     return record
+
+
+def _mlflow(workspace: Workspace, ports: Mapping[str, int]) -> str:
+    """The server that the settings name, else ours."""
+    server = workspace.tracking_uri.startswith(("http://", "https://"))
+    return workspace.tracking_uri if server else launch.url(ports["mlflow"])
 
 
 def _ports(workspace: Workspace) -> dict[str, int]:
@@ -184,9 +201,9 @@ def _ports(workspace: Workspace) -> dict[str, int]:
     path = workspace.folder(workspace.run) / "ports.json"
     if path.exists():
         kept = json.loads(path.read_text())
-        if set(kept) == set(PORTS) and all(map(is_free, kept.values())):
+        if kept.keys() == PORTS.keys() and all(map(is_free, kept.values())):
             return kept
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    ports = choose(PORTS)
     path.write_text(json.dumps(ports))
     return ports
 

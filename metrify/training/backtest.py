@@ -15,9 +15,9 @@ from metrify.errors import EmptyTable
 from metrify.models.base import Batch
 from metrify.models.catalog import family
 from metrify.training.rows import known_at
-from metrify.training.split import Fold, within
+from metrify.training.split import Fold, folds, within
 
-__all__ = ["BASELINES", "Backtest", "backtest"]
+__all__ = ["BASELINES", "MEASURED", "Backtest", "Holdout", "backtest", "holdout"]
 
 BASELINES = {
     "naive last day": "lag_1d",
@@ -25,6 +25,10 @@ BASELINES = {
     "median of 7 days": "slot_median_7d",
 }
 """What anybody can do without a model: the column of FEATURE that is the forecast."""
+
+MEASURED = ("wape", "mae", "rmse", "mase", "pinball", "coverage_80")
+"""What of metrics.score stays with a registered version."""
+HOLDOUT_DAYS = 28
 
 _KEYS = ["meter_id", "issue_time", "timestamp", "lead_minutes"]
 
@@ -38,6 +42,17 @@ class Backtest:
     league: pd.DataFrame
     """one row per family and baseline, best WAPE first: metrics.score's columns, `family`, `role`, `fit_seconds`"""
     folds: list[Fold]
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """How good a family was on the last issues, which it had not seen."""
+
+    metrics: dict[str, float]
+    """those of MEASURED that the issues allow"""
+    test_from: np.datetime64
+    test_until: np.datetime64
+    seconds: float
 
 
 def backtest(
@@ -63,10 +78,34 @@ def backtest(
             started = time.perf_counter()
             model = family(name).configured(settings).fit(Batch(train))
             seconds[name] += time.perf_counter() - started
-            answers.append(_judged(model.predict(Batch(test)), test, name))
+            answers.append(_judged(model.predict(Batch(test.drop(columns="target"))), test, name))
         answers += [_judged(_baseline(test, column), test, name) for name, column in BASELINES.items()]
     forecasts = pd.concat(answers, ignore_index=True)
     return Backtest(forecasts, _league(forecasts, _naive_scale(known_at(rows, folds[0].train_until)), seconds), folds)
+
+
+def holdout(
+    rows: pd.DataFrame,
+    name: str,
+    settings: dict[str, Any],
+    *,
+    until: np.datetime64,
+    progress: Callable[[str], None] | None = None,
+) -> Holdout:
+    """Backtest a family on the last fifth of the issues whose truth was known at `until`, at most 28 days of them.
+
+    Raises EmptyTable or BadValue where that is too little to learn from or to judge on.
+    """
+    started = time.perf_counter()
+    known = known_at(rows, until)
+    issues = np.unique(known["issue_time"].to_numpy())
+    if issues.size < 2:
+        raise EmptyTable("FEATURE", f"A holdout wants at least two issues known at {until}, found {issues.size}.")
+    latest = issues[issues > issues[-1] - np.timedelta64(HOLDOUT_DAYS, "D")][0]
+    parts = folds(issues, train_until=max(issues[int(issues.size * 0.8)], latest), test_until=None)
+    league = backtest(known, {name: settings}, parts, progress=progress).league.set_index("family")
+    metrics = {metric: float(league.at[name, metric]) for metric in MEASURED if np.isfinite(league.at[name, metric])}
+    return Holdout(metrics, parts[0].test_from, parts[0].test_until, time.perf_counter() - started)
 
 
 def _judged(answer: pd.DataFrame, test: pd.DataFrame, name: str) -> pd.DataFrame:

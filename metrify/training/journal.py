@@ -73,8 +73,8 @@ class Journal:
             described = {name: found.get(name) for name in differing}
             raise BadValue(
                 f"search folder {self.folder}",
-                f"an empty one, or one of the same search: {', '.join(differing)} differ; search with resume=False or "
-                "in another folder",
+                f"an empty one, or one of the same search: {', '.join(differing)} differ; search with --fresh "
+                "(in Python resume=False) or in another folder",
                 described,
             )
 
@@ -84,15 +84,30 @@ class Journal:
         return [TrialRow(**row) for row in found if row]
 
     def write(self, row: TrialRow) -> None:
-        _write(self.folder / "trials" / f"{row.trial:05d}.json", asdict(row))
+        _write(self._trial(row.trial), asdict(row))
 
-    def ended(self, trials: int) -> Ending | None:
-        """Why the search ended, if it did, having been allowed at least as many trials."""
+    def _trial(self, number: int) -> Path:
+        return self.folder / "trials" / f"{number:05d}.json"
+
+    def ended(self, trials: int, seconds: float) -> Ending | None:
+        """What is used up of so many trials in all, and of so many seconds for a call; None where there is more to do.
+
+        A trial that ran out of time is none of them: with more seconds it may come through.
+        """
+        if sum(row.state != "out of time" for row in self.rows()) >= trials:
+            return "trials"
         end = _read(self.folder / "end.json")
-        return end["why"] if end and end["trials"] >= trials else None
+        return "seconds" if end and end["trials"] >= trials and end["seconds"] >= seconds else None
 
-    def end(self, trials: int, why: Ending) -> None:
-        _write(self.folder / "end.json", {"trials": trials, "why": why})
+    def end(self, trials: int, seconds: float) -> None:
+        """A call ended that was allowed so much."""
+        _write(self.folder / "end.json", {"trials": trials, "seconds": seconds})
+
+    def go_on(self) -> None:
+        """Before further trials run: those that ran out of time are to be tried again."""
+        for row in self.rows():
+            if row.state == "out of time":
+                self._trial(row.trial).unlink()
 
 
 def fingerprint(batch: Batch) -> str:

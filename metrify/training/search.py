@@ -75,24 +75,26 @@ def search(
     get are read-only: they are in the object store once, for all of them.
 
     `folder` remembers every ended trial: called again after a crash, a search repeats none of them; one that ended is
-    answered from there, or goes on if more trials are allowed now; resume=False forgets them.
+    answered from there, or goes on if more trials in all, or more seconds than the last call had, are allowed now;
+    resume=False forgets them.
     Raises BadValue for a folder of another search, SearchFailed if every trial fails, ClusterError without Ray.
     """
     found = catalog.family(family) if isinstance(family, str) else family
     journal = Journal(folder)
     journal.open(_identity(found, train, valid, metric, mode, seed), resume=resume)
     trials = trials if found.space() else 1
-    why = journal.ended(trials)
+    why = journal.ended(trials, seconds)
     if why is None:
         if not _has_ray():
             raise ClusterError("A search runs on Ray, and this process has none: open metrify.cluster.session first.")
         from metrify.training.tuning import Plan, run
 
+        journal.go_on()
         started = time.time()
         plan = Plan(found, objective, metric, mode, trials, started + seconds, seed, workers)
         run(plan, journal, train, valid, lambda: _tell(progress, plan, journal, started))
-        why = "trials" if len(journal.rows()) >= trials else "seconds"
-        journal.end(trials, why)
+        journal.end(trials, seconds)
+        why = journal.ended(trials, seconds) or "seconds"
     return _result(found, journal.rows(), metric, mode, why, folder)
 
 

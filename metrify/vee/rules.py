@@ -11,25 +11,32 @@ from numpy.typing import NDArray
 
 from metrify.panel import Panel
 from metrify.settings import VeeSettings
+from metrify.vee.percentile import trailing_percentile
 
 __all__ = ["RULES", "Rule", "findings", "trusted", "validate"]
 
 Flags = NDArray[np.uint32]
 Found = NDArray[np.bool_]
+Find = Callable[[Panel, NDArray[np.bool_], VeeSettings], Found]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: `find(panel, exports, settings)` gives True, [M, T], where it holds."""
+    """One rule: `find(panel, signed, settings)` gives True, [M, T], where it holds.
+
+    `signed` says of which meters values below zero are right, [M].
+    """
 
     name: str
     severity: str
     """error: the reading is not used by models and bills; warning: it is used and looked at; info: it is told"""
     meaning: str
-    find: Callable[[Panel, NDArray[np.bool_], VeeSettings], Found]
+    find: Find
+    at_once: Find | None = None
+    """What the rule can say as soon as an interval is over, where hindsight says more; None: the same"""
 
 
-def _missing(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) -> Found:
+def _missing(panel: Panel, signed: NDArray[np.bool_], settings: VeeSettings) -> Found:
     """No reading in an interval between the meter's first and last reading."""
     known = panel.mask
     begun = np.logical_or.accumulate(known, axis=1)
@@ -37,44 +44,58 @@ def _missing(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) ->
     return begun & goes_on & ~known
 
 
-def _negative(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) -> Found:
+def _negative(panel: Panel, signed: NDArray[np.bool_], settings: VeeSettings) -> Found:
     """Below zero at a meter behind which nothing generates."""
-    return (panel.values < 0) & ~exports[:, None]
+    return (panel.values < 0) & ~signed[:, None]
 
 
-def _stuck(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) -> Found:
+def _stuck(panel: Panel, signed: NDArray[np.bool_], settings: VeeSettings) -> Found:
     """The same value, not zero, again and again for `stuck_hours`: the display froze, the register did not move."""
+    return _runs_of(_repeats(panel), _stuck_intervals(panel, settings))
+
+
+def _stuck_by_now(panel: Panel, signed: NDArray[np.bool_], settings: VeeSettings) -> Found:
+    """The same, from the interval on at which the run has lasted `stuck_hours`."""
+    same = _repeats(panel)
+    number = np.arange(same.shape[1], dtype=np.int32)
+    begun = np.maximum.accumulate(np.where(same, -1, number), axis=1)
+    return same & (number - begun + 1 >= _stuck_intervals(panel, settings))
+
+
+def _repeats(panel: Panel) -> Found:
     values = panel.values
-    least = max(round(settings.stuck_hours * 60 / panel.step_minutes), 2)
     same = np.zeros(values.shape, bool)
     same[:, 1:] = (values[:, 1:] == values[:, :-1]) & (values[:, 1:] != 0)
-    return _runs_of(same, least)
+    return same
 
 
-def _spike(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) -> Found:
-    """Above `spike_factor` times the meter's own 99.9th percentile."""
-    found = np.zeros(panel.values.shape, bool)
-    for meter, values in enumerate(panel.values):
-        known = np.abs(values[np.isfinite(values)])
-        if len(known):
-            limit = settings.spike_factor * np.quantile(known, 0.999, method="lower")
-            found[meter] = (np.abs(values) > limit) & (limit > 0)
-    return found
+def _stuck_intervals(panel: Panel, settings: VeeSettings) -> int:
+    return max(round(settings.stuck_hours * 60 / panel.step_minutes), 2)
+
+
+def _spike(panel: Panel, signed: NDArray[np.bool_], settings: VeeSettings) -> Found:
+    """Above `spike_factor` times the meter's own 99.9th percentile of the 28 days before."""
+    limit = settings.spike_factor * trailing_percentile(panel)
+    return (np.abs(panel.values) > limit) & (limit > 0)
 
 
 RULES: tuple[Rule, ...] = (
     Rule("missing", "info", "no reading between the first and the last reading of the meter", _missing),
     Rule("negative", "error", "below zero at a meter behind which nothing generates", _negative),
-    Rule("stuck", "error", "the same value, not zero, over the hours that the settings allow", _stuck),
-    Rule("spike", "error", "above the settings' factor times the meter's own 99.9th percentile", _spike),
+    Rule("stuck", "error", "the same value, not zero, over the hours that the settings allow", _stuck, _stuck_by_now),
+    Rule("spike", "error", "above the settings' factor times the meter's own 99.9th percentile of 28 days", _spike),
 )
 
 
-def validate(panel: Panel, exports: NDArray[np.bool_], settings: VeeSettings) -> Flags:
-    """Bit k of flags[m, t] is set where RULES[k] holds. `exports` says which meters may give energy back, [M]."""
+def validate(panel: Panel, signed: NDArray[np.bool_], settings: VeeSettings, *, hindsight: bool = True) -> Flags:
+    """Bit k of flags[m, t] is set where RULES[k] holds; `signed` says which meters may be below zero, [M].
+
+    Without `hindsight` a flag uses nothing later than its own interval: what a forecast may know of its past.
+    """
     flags = np.zeros(panel.values.shape, np.uint32)
     for bit, rule in enumerate(RULES):
-        flags |= rule.find(panel, exports, settings).astype(np.uint32) << bit
+        find = rule.find if hindsight else rule.at_once or rule.find
+        flags |= find(panel, signed, settings).astype(np.uint32) << bit
     return flags
 
 

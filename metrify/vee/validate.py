@@ -49,7 +49,7 @@ def validate_lake(
     """
     started = time.perf_counter()
     lake = Lake(workspace)
-    if not lake.exists(READING):
+    if not lake.count(READING):
         raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
     root = workspace.lake / FINDING.name
     report, parts = ValidationReport(), []
@@ -81,7 +81,7 @@ class ValidationWorker:
         )
         report, found = ValidationReport(readings=readings.num_rows), []
         for group in meter_groups(readings, target, self._meters, self._settings.site):
-            flags = validate(group.panel, group.exports, self._settings.vee)
+            flags = validate(group.panel, group.signed, self._settings.vee)
             report.meters += len(group.panel.meter_ids)
             for bit, rule in enumerate(RULES):
                 report.intervals[rule.name] += int(np.count_nonzero(flags & np.uint32(1 << bit)))

@@ -10,6 +10,7 @@ from metrify.errors import BadValue
 from metrify.features import catalog
 from metrify.features.frame import Sources, forecast_frame
 from metrify.features.rows import Calendar, ForecastRows, issue_times
+from metrify.features.solar import Production
 from metrify.localtime import local_times
 from metrify.panel import Panel
 
@@ -30,7 +31,7 @@ def a_panel(days: int = 45, *, start: str = "2013-03-01", step: int = 60, meters
 
 def sources(panel: Panel, calendar: Calendar = LONDON, **more) -> Sources:
     meters = pd.DataFrame({"pv_kw": [None] * len(panel.meter_ids), "location": "x"}, index=panel.meter_ids)
-    return Sources(panel, calendar, meters, **more)
+    return Sources(panel, panel, calendar, meters, **more)
 
 
 def like_days(panel: Panel, meter: int, issue: np.datetime64, time: np.datetime64, zone: str) -> dict[int, float]:
@@ -126,13 +127,55 @@ def test_nothing_after_the_issue_time_is_used(issue: str) -> None:
         np.testing.assert_array_equal(one.columns[name], two.columns[name], err_msg=name)
 
 
+@pytest.mark.parametrize("phase", [0, 30])
+def test_half_hour_zones_leak_nothing_whether_intervals_follow_utc_or_the_clock(phase: int) -> None:
+    panel = a_panel(days=40)
+    panel = Panel(panel.meter_ids, panel.start + np.timedelta64(phase, "m"), 60, panel.values)
+    india = Calendar("Asia/Kolkata")
+    issues = panel.next_start(issue_times(panel.start, panel.end, "00:00", india.zone))
+    local = local_times(issues, india.zone)
+    assert set(local.minute.tolist()) == ({0} if phase else {30})
+    moment = issues[30]
+    future = panel.times + HOUR > moment
+    other = panel.replace(np.where(future[None, :], np.float32(99), panel.values))
+    one, two = (forecast_frame(sources(p, india), np.array([moment]), "1d") for p in (panel, other))
+    for name in catalog.names:
+        np.testing.assert_array_equal(one.columns[name], two.columns[name], err_msg=name)
+    yesterday = panel.values[:, panel.index(moment) - 24 : panel.index(moment)]
+    np.testing.assert_array_equal(one.columns["lag_1d"], yesterday)
+    today = panel.values[:, panel.index(moment) : panel.index(moment) + 24]
+    np.testing.assert_array_equal(one.target, today)
+
+
+def test_late_production_is_unknown_until_it_arrives() -> None:
+    panel = a_panel(days=20)
+    ends = (panel.times + HOUR).astype(np.int64)
+    available = np.zeros(panel.values.shape, np.int64)
+    late = panel.index(np.datetime64("2013-03-10T10:00", "s"))
+    panel.values[0, late] = 0.77
+    available[0, late] = ends[late] + 30 * 3600  # arrives at 17:00 of the next day
+    issues = issue_times(panel.start, panel.end, "00:00", LONDON.zone)
+    frames = [
+        forecast_frame(sources(panel, solar=Production(panel, known)), issues, "1d") for known in (available, None)
+    ]
+    hidden = panel.values.copy()
+    hidden[0, late] = np.nan
+    without = forecast_frame(sources(panel, solar=Production(panel.replace(hidden))), issues, "1d")
+    waiting = (issues == np.datetime64("2013-03-11", "s"))[frames[0].rows.issue]
+    for name in ("solar_lag_1d", "solar_mean_7d"):
+        with_late, whole = (frame.columns[name] for frame in frames)
+        np.testing.assert_array_equal(with_late[:, waiting], without.columns[name][:, waiting])
+        np.testing.assert_array_equal(with_late[:, ~waiting], whole[:, ~waiting])
+        assert not np.array_equal(with_late, whole, equal_nan=True)
+
+
 def test_a_late_reading_is_unknown_until_it_arrives() -> None:
     panel = a_panel(days=30)
     issues = issue_times(panel.start, panel.end, "00:00", LONDON.zone)
     ends = (panel.times + HOUR).astype(np.int64)
-    available = np.tile(ends, (3, 1))
+    available = np.zeros(panel.values.shape, np.int64)
     late = panel.index(np.datetime64("2013-03-20T05:00", "s"))
-    available[1, late : late + 6] += 3 * 86400  # arrives three days after its interval
+    available[1, late : late + 6] = ends[late : late + 6] + 3 * 86400  # arrives three days after its interval
     with_late = forecast_frame(sources(panel, available=available), issues, "1d")
     hidden = panel.values.copy()
     hidden[1, late : late + 6] = np.nan

@@ -84,6 +84,12 @@ def test_what_a_mapping_cannot_say(content: dict, error: type[MetrifyError], say
         (WEATHER, {**OBSERVED, "constants": {"location": "x", "kind": "forecast"}}, BadMapping, "when it was issued"),
         (WEATHER, {**OBSERVED, "columns": {**OBSERVED["columns"], "kind": "k"}}, BadMapping, "when it was issued"),
         (
+            WEATHER,
+            {**OBSERVED, "constants": {"location": "x", "kind": "observed"}, "lead_minutes": 60},
+            BadMapping,
+            "what was observed was not known",
+        ),
+        (
             TARIFF,
             {"columns": {"tariff_id": "t", "timestamp": "x", "band": "b", "available_at": "a"}, "lead_minutes": 60},
             BadMapping,

@@ -141,6 +141,31 @@ def test_meters_in_force_are_the_latest_rows_and_the_sites_defaults(tmp_path) ->
     assert meters["valid_from"].isna().tolist() == [True, False]
 
 
+def test_the_row_in_force_has_begun_and_not_ended(lake: Lake) -> None:
+    def row(device: str, begins: int, ends: int | None) -> dict:
+        valid_to = None if ends is None else START + timedelta(days=ends)
+        return {
+            "meter_id": device[0],
+            "valid_from": START + timedelta(days=begins),
+            "valid_to": valid_to,
+            "zone": "UTC",
+            "device_id": device,
+        }
+
+    rows = [row("a1", 0, 10), row("a2", 10, None), row("a3", 30, None), row("b1", 0, 4), row("b2", 4, 8)]
+    rows += [row("c1", 50, None), row("c2", 60, None), row("d1", 0, None), row("d2", 5, 6)]
+    lake.upsert(METER, pa.Table.from_pylist(rows))
+
+    def devices(days: float) -> list[str]:
+        return lake.meters(START + timedelta(days=days))["device_id"].tolist()
+
+    assert devices(5.5) == ["a1", "b2", "c1", "d2"]
+    assert devices(10) == ["a2", "b2", "c1", "d1"]
+    assert devices(70) == ["a3", "b2", "c2", "d1"]
+    assert lake.meters()["device_id"].tolist() == devices(70)
+    assert lake.meters("2024-01-11")["device_id"].tolist() == devices(10)
+
+
 def test_a_home_with_a_strange_name_works(tmp_path) -> None:
     lake = Lake(Workspace.open(tmp_path / "with space & ümlaut"))
     lake.upsert(READING, readings([reading("a", 0, 1.0)]))

@@ -39,7 +39,7 @@ def feature_rows() -> pd.DataFrame:
     ids = np.array(["ordinary", "exporter", "gappy", "three readings", "silent"])
     panel = Panel(ids, np.datetime64("2013-03-01", "s"), 60, values)
     meters = pd.DataFrame({"pv_kw": [None, 5.0, None, None, None], "location": ""}, index=ids)
-    sources = Sources(panel, Calendar("Europe/London", "GB", "ENG"), meters)
+    sources = Sources(panel, panel, Calendar("Europe/London", "GB", "ENG"), meters)
     # the last issue is the end of the data, so that even the three readings are in its past
     issues = issue_times(panel.start, panel.end + np.timedelta64(1, "h"), "00:00", "UTC")
     rows = forecast_frame(sources, issues, "1d").table().to_pandas()
@@ -139,6 +139,15 @@ def test_missing_features_are_no_error(name: str) -> None:
 
 
 @every_family
+def test_gaps_in_the_training_rows_do_not_spoil_the_others(name: str) -> None:
+    train, test = split()
+    rows = train.rows.copy()
+    rows.loc[rows.index[::10], [c for c in rows if c.startswith(("slot_", "lag_", "smooth_"))]] = np.nan
+    answer = family(name).configured(QUICK.get(name, {})).fit(Batch(rows)).predict(test)
+    assert (answer["reason"][answer["meter_id"] == "ordinary"] == "").all()
+
+
+@every_family
 def test_rows_do_not_disturb_each_other(name: str) -> None:
     """A request for one meter answers as a batch of all does."""
     _, test = split()
@@ -196,3 +205,7 @@ def test_a_hyperparameter_of_the_wrong_kind_is_refused() -> None:
         family("forecasting/lightgbm").configured({"n_estimators": "many"})
     with pytest.raises(BadValue, match="days"):
         family("forecasting/seasonal").configured({"days": 9})
+    with pytest.raises(BadValue, match="calibration_days"):
+        family("forecasting/seasonal").configured({"calibration_days": "x"})
+    with pytest.raises(BadValue, match="n_estimators"):
+        family("forecasting/lightgbm").configured({"n_estimators": 2.5})

@@ -48,7 +48,7 @@ def a_model(times: np.ndarray):
     import pandas as pd
 
     panel = Panel(np.array(["x"]), START, 60, load(len(times), 4)[None].astype(np.float32))
-    sources = Sources(panel, Calendar("UTC"), pd.DataFrame({"pv_kw": [None], "location": [""]}, index=["x"]))
+    sources = Sources(panel, panel, Calendar("UTC"), pd.DataFrame({"pv_kw": [None], "location": [""]}, index=["x"]))
     rows = forecast_frame(sources, issue_times(panel.start, panel.end, "00:00", "UTC"), "1d").table().to_pandas()
     return family("forecasting/seasonal").configured({}).fit(Batch(rows))
 
@@ -148,3 +148,70 @@ def test_an_issue_time_before_the_first_reading_is_answered_by_the_fallback(fore
     assert answer["reason"].str.startswith("no history").all()
     with pytest.raises(NotEnoughHistory):
         forecaster.answer(["one"], START - np.timedelta64(900, "D"), allow_fallback=False)
+
+
+def test_what_comes_after_the_issue_time_unmasks_or_masks_nothing_before_it(forecaster, workspace) -> None:
+    """The last two readings before the issue repeat; whether they go on to do so is not known at the issue."""
+    times = START + np.arange(DAYS * 24) * np.timedelta64(1, "h")
+    issue = START + np.timedelta64(40, "D")
+    answers = []
+    for meter, after in (("moves", 0.9), ("stays", 0.3)):
+        kwh = load(DAYS * 24, 7)
+        kwh[40 * 24 - 3 : 40 * 24] = 0.3
+        kwh[40 * 24 : 40 * 24 + 12] = after
+        kwh[40 * 24 + 12] = 0.5
+        Lake(workspace).upsert(READING, readings(meter, times, kwh))
+        forecaster.refresh()
+        answers.append(forecaster.answer([meter], issue)["q50"].to_numpy())
+    np.testing.assert_array_equal(*answers)
+
+
+def test_meters_of_other_interval_lengths_are_issued_at_their_own_boundary(forecaster, workspace) -> None:
+    quarters = forecaster.until + np.arange(-40 * 96, 1) * np.timedelta64(15, "m")
+    fine = readings("fine", quarters, load(len(quarters), 8))
+    Lake(workspace).upsert(READING, fine)
+    forecaster.refresh()
+    answer = forecaster.answer(["one", "fine"])
+    first = answer.groupby("meter_id")["timestamp"].first().dt.tz_localize(None)
+    assert first["fine"] == quarters[-1] + np.timedelta64(15, "m")
+    assert first["one"] == quarters[-1]
+    assert answer.groupby("meter_id").size().to_dict() == {"fine": 96, "one": 24}
+
+
+def test_a_request_of_half_hours_is_answered_in_half_hours_even_for_one_value(forecaster) -> None:
+    answer = forecaster.answer(["guest"], history={"guest": RequestHistory(START, 30, [0.4])})
+    assert len(answer) == 48
+    assert answer["reason"].str.startswith("short history").all()
+
+
+def test_an_old_issue_time_still_knows_the_weather_forecast_of_then(forecaster, workspace, monkeypatch) -> None:
+    from metrify.schema import METER, WEATHER
+
+    lake = Lake(workspace)
+    when = pa.array([START.astype("datetime64[us]")]).cast(TIME)
+    lake.upsert(METER, pa.table({"meter_id": ["one"], "valid_from": when, "zone": ["UTC"], "location": ["here"]}))
+    times = START + np.arange(5 * 24) * np.timedelta64(1, "h")
+    stamps = pa.array(times.astype("datetime64[us]")).cast(TIME)
+    issued = pa.array((times - np.timedelta64(24, "h")).astype("datetime64[us]")).cast(TIME)
+    kinds = {"location": ["here"] * 120, "kind": ["forecast"] * 120}
+    lake.upsert(
+        WEATHER, pa.table({"timestamp": stamps, "available_at": issued, "temperature_c": np.ones(120), **kinds})
+    )
+    forecaster.refresh()
+    seen = []
+    monkeypatch.setattr(forecaster, "_model", _Spy(forecaster._model, seen))
+    forecaster.answer(["one"], START + np.timedelta64(2, "D"))
+    (rows,) = seen
+    assert rows["forecast_temperature_c"].notna().all()
+    assert "target" not in rows
+
+
+class _Spy:
+    """A model that remembers the rows that it was asked about."""
+
+    def __init__(self, model, seen: list):
+        self._model, self._seen, self.needs = model, seen, model.needs
+
+    def predict(self, batch: Batch):
+        self._seen.append(batch.rows)
+        return self._model.predict(batch)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from metrify.models.forecasting.profile import FALLBACK
 from metrify.serving.messages import ErrorBody, ForecastAnswer, ForecastRequest, Health, ServedModel
 from tests.serving.door import ask
 
@@ -39,6 +40,18 @@ def test_every_error_has_an_example_of_the_one_shape(document):
             ErrorBody.model_validate(example)
         assert responses[status]["description"]
     assert "Retry-After" in responses["503"]["headers"]
+
+
+def test_the_example_of_too_little_history_names_the_fallback_that_answers(document):
+    responses = document["paths"]["/v1/forecast"]["post"]["responses"]
+    (example,) = examples(responses["422"]["content"])
+    assert example["fallback"] == FALLBACK
+    assert FALLBACK in example["message"]
+
+
+def test_the_default_issue_time_is_that_of_the_lake(document):
+    issue_time = document["components"]["schemas"]["ForecastRequest"]["properties"]["issue_time"]
+    assert "the latest reading of the lake" in issue_time["description"]
 
 
 def test_answers_have_examples_of_their_shape(document):

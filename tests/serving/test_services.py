@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from metrify.errors import ServiceFailed, UnreadableFile
 from metrify.serving import services
 from metrify.serving.launch import health, wait
-from metrify.serving.ports import free_ports
+from metrify.serving.ports import choose, free_ports
 from metrify.serving.processes import Started
 from metrify.settings import Workspace
 
@@ -65,6 +66,34 @@ def test_waiting_ends_with_the_last_words_of_a_process_that_died(tmp_path):
         ServiceFailed, match=r"Ray did not come up: its process ended, saying: ValueError: port taken\."
     ):
         wait("Ray", lambda: False, NOBODY, log)
+
+
+def test_a_wanted_port_is_taken_where_it_is_free_and_another_where_it_is_not():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken, (free,) = other.getsockname()[1], free_ports(1)
+        found = choose({"api": free, "mlflow": taken, "ray": None})
+    assert found["api"] == free
+    assert len({taken, *found.values()}) == 4
+
+
+def test_people_find_the_services_where_they_expect_them():
+    assert [services.PORTS[name] for name in ("api", "mlflow", "dashboard")] == [8000, 5000, 8265]
+
+
+def test_addresses_that_were_told_beforehand_are_those_that_up_will_use(workspace):
+    told = services.addresses(workspace)
+    assert services.addresses(workspace) == told
+    kept = json.loads((workspace.run / "ports.json").read_text())
+    assert told["graph"] == f"http://127.0.0.1:{kept['api']}"
+    assert services.status(workspace) == []
+
+
+def test_addresses_are_those_of_what_runs(workspace, tmp_path):
+    ports = json.loads(record(workspace, tmp_path).read_text())["ports"]
+    assert services.addresses(workspace)["dashboard"] == f"http://127.0.0.1:{ports['dashboard']}"
+    assert not (workspace.run / "ports.json").exists()
 
 
 def test_nobody_at_the_door_is_no_health():

@@ -66,6 +66,10 @@ def test_searches_stops_early_remembers_and_goes_on(tmp_path: Path):
     pd.testing.assert_frame_equal(again.trials, first.trials)
     assert (again.settings, again.value) == (first.settings, first.value)
 
+    fewer = search(RidgeForecaster, TRAIN, VALID, judge_never, metric="mae", trials=3, seconds=600, folder=tmp_path)
+    assert len(fewer.trials) == 12
+    assert fewer.stopped_why == "trials"
+
     more = search(RidgeForecaster, TRAIN, VALID, judge, metric="mae", trials=14, seconds=300, folder=tmp_path)
     assert list(more.trials["trial"]) == list(range(14))
     shared = ["trial", "state", "reports", "settings", "mae"]
@@ -112,6 +116,17 @@ def test_the_time_ends_a_trial_that_reports_nothing(tmp_path: Path):
     assert math.isnan(found.value)
     assert found.settings == DEFAULTS
     assert set(found.trials["state"]) <= {"out of time"}  # none, if its worker took longer to start
+    again = search(SlowForecaster, TRAIN, VALID, judge, metric="mae", trials=4, seconds=20, folder=tmp_path)
+    pd.testing.assert_frame_equal(again.trials, found.trials)
+
+
+def test_with_more_seconds_a_search_goes_on(tmp_path: Path):
+    short = search(SteadyForecaster, TRAIN, VALID, judge, metric="mae", trials=3, seconds=0.2, folder=tmp_path)
+    assert short.stopped_why == "seconds"
+    long = search(SteadyForecaster, TRAIN, VALID, judge, metric="mae", trials=3, seconds=120, folder=tmp_path)
+    assert long.stopped_why == "trials"
+    assert math.isfinite(long.value)
+    assert set(long.trials["state"]) <= {"finished", "stopped"}
 
 
 def test_without_ray_no_ray_is_started(tmp_path: Path):

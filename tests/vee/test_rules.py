@@ -57,6 +57,27 @@ def test_stuck_lasts_six_hours_at_any_interval_length(step: int, intervals: int)
     assert found.tolist() == list(range(50, 50 + intervals))
 
 
+def test_without_hindsight_stuck_begins_when_the_run_has_lasted() -> None:
+    values = ordinary(100)
+    values[0, 50:60] = 0.42
+    panel = a_panel(values)
+    flags = validate(panel, np.zeros(1, bool), SETTINGS, hindsight=False) & BIT["stuck"]
+    assert np.flatnonzero(flags[0]).tolist() == [55, 56, 57, 58, 59]
+
+
+@pytest.mark.parametrize("cut", [700, 1000, 1500])
+def test_without_hindsight_a_flag_does_not_depend_on_what_comes_later(cut: int) -> None:
+    values = ordinary(24 * 80, meters=3)
+    values[:, ::97] *= 12
+    values[1, 990:1010] = 0.5
+    whole, past = (
+        validate(a_panel(v), np.zeros(3, bool), SETTINGS, hindsight=False) for v in (values, values[:, :cut])
+    )
+    keep = ~np.uint32(BIT["missing"])
+    np.testing.assert_array_equal(whole[:, :cut] & keep, past & keep)
+    assert (whole & BIT["spike"]).any()
+
+
 def test_zeros_are_not_stuck_and_a_gap_ends_a_run() -> None:
     values = ordinary(100)
     values[0, 10:40] = 0.0

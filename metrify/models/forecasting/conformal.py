@@ -36,10 +36,10 @@ class Conformal:
 
         Without any calibration row the fitted quantiles stay as they are and others follow the normal curve.
         """
-        known = np.isfinite(actual)
         blocks = _blocks(lead_minutes)
         below = (middle - actual) / _width(middle, low)
         above = (actual - middle) / _width(high, middle)
+        known = np.isfinite(below) & np.isfinite(above)
         factors = np.empty((_MOST_BLOCKS, len(LEVELS)))
         for block in range(_MOST_BLOCKS):
             here = known & (blocks == block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,15 +168,17 @@ class LightGBMForecaster(Model):
         return answer(rows, quantiles, mean, self._profile)
 
     def _boosted(self, rows: pd.DataFrame) -> tuple[NDArray, NDArray]:
-        matrix, scale = _matrix(rows), rows[SCALE].to_numpy(np.float64)
+        # the names that it learned with: the catalogue may have grown since
+        matrix, scale = _matrix(rows, self._boosters["q50"].feature_name()), rows[SCALE].to_numpy(np.float64)
         heads = self._heads(matrix, self._boosters)
         scaled = self._conformal.apply(heads["q10"], heads["q50"], heads["q90"], rows["lead_minutes"].to_numpy())
         return scaled * scale[:, None], heads["mean"] * scale
 
     def importance(self) -> dict[str, float]:
         """Share of each feature in the gain of the median's trees."""
-        gain = self._boosters["q50"].feature_importance("gain")
-        return dict(zip(_FEATURES, gain / max(gain.sum(), 1e-12), strict=True))
+        median = self._boosters["q50"]
+        gain = median.feature_importance("gain")
+        return dict(zip(median.feature_name(), gain / max(gain.sum(), 1e-12), strict=True))
 
     def save_state(self, folder: Path) -> None:
         for head, booster in self._boosters.items():
@@ -201,10 +204,10 @@ def _predict(booster: lgb.Booster, matrix: NDArray[np.float32]) -> NDArray[np.fl
     return booster.predict(matrix, num_threads=1)
 
 
-def _matrix(rows: pd.DataFrame) -> NDArray[np.float32]:
+def _matrix(rows: pd.DataFrame, names: Sequence[str] = _FEATURES) -> NDArray[np.float32]:
     """Features [N, F], those in the target's unit divided by the scale."""
-    matrix = rows[list(_FEATURES)].to_numpy(np.float32)
-    relative = [k for k, name in enumerate(_FEATURES) if name in catalog.scaling and name != SCALE]
+    matrix = rows[list(names)].to_numpy(np.float32)
+    relative = [k for k, name in enumerate(names) if name in catalog.scaling and name != SCALE]
     matrix[:, relative] /= rows[SCALE].to_numpy(np.float32)[:, None]
     return matrix
 

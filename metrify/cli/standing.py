@@ -1,0 +1,86 @@
+"""Where a model stands: how good it is on issues that it did not see, and whether the graph answers with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metrify.errors import BadValue, NoData
+from metrify.registry import Registry
+from metrify.registry.names import task_of
+from metrify.settings import Workspace
+from metrify.training.backtest import holdout
+from metrify.training.train import Found
+
+__all__ = ["Leading", "Measured", "lead", "measured"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `metrify train` measured before it trained."""
+
+    metrics: dict[str, float]
+    test_from: str | None = None
+    test_until: str | None = None
+    seconds: float = 0.0
+    seen_by_search: bool = False
+    """the search chose the settings on days of the test: the metrics flatter"""
+    reason: str | None = None
+    """why nothing could be measured"""
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        if self.reason:
+            return f"Not measured: {self.reason}"
+        dates = f"issues {self.test_from} to {self.test_until}, {self.seconds:.1f} s"
+        flatters = (
+            "; the search chose its settings on some of these days, so this flatters" if self.seen_by_search else ""
+        )
+        return f"WAPE {self.metrics.get('wape', float('nan')):.4f} on issues that it had not seen ({dates}){flatters}"
+
+
+def measured(
+    rows: pd.DataFrame,
+    family: str,
+    settings: dict[str, Any],
+    until: np.datetime64,
+    found: Found | None,
+    progress: Callable[[str], None],
+) -> Measured:
+    """The holdout of a family; too little data for one is no reason not to train."""
+    try:
+        held = holdout(rows, family, settings, until=until, progress=progress)
+    except (NoData, BadValue) as error:
+        return Measured({}, reason=str(error))
+    seen = bool(found and found.until > held.test_from)
+    return Measured(held.metrics, str(held.test_from), str(held.test_until), held.seconds, seen)
+
+
+@dataclass(frozen=True)
+class Leading:
+    """The champion that answers for its task."""
+
+    champion: str
+    task: str
+    before: str | None
+    """what answered until now"""
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        before = f", in place of {self.before}" if self.before and self.before != self.champion else ""
+        return f"{self.champion} is champion and answers for {self.task}{before}"
+
+
+def lead(workspace: Workspace, family: str, version: int) -> Leading:
+    """Promote a version and let its family answer for the task. Raises NoSuchModel."""
+    registry, task = Registry(workspace), task_of(family)
+    before = registry.champion(task)
+    champion = registry.promote(family, version)
+    registry.set_leader(task, family)
+    return Leading(str(champion), task, str(before) if before else None)
