@@ -28,7 +28,8 @@ def refusals(table: Table, rows: pa.Table, now: pd.Timestamp) -> Iterator[tuple[
         yield "timestamp", _future(rows["timestamp"], now)
     if table is METER:
         yield "zone", _by_value(rows["zone"], zone_error)
-        yield "country", _places(rows)
+        # a region without holidays of its own has those of its country: that is no reason to refuse it
+        yield "country", _by_value(rows["country"], country_error)
         yield "interval_minutes", _by_value(rows["interval_minutes"], _length_error)
 
 
@@ -46,13 +47,6 @@ def _by_value(values: pa.ChunkedArray, error: Callable[[Any], str | None]) -> Re
     """Each distinct value is judged once; what is missing is none of this module's business."""
     errors = {value: error(value) for value in values.unique().to_pylist() if value is not None}
     return np.array([errors.get(value) for value in values.to_pylist()], object)
-
-
-def _places(rows: pa.Table) -> Reasons:
-    columns = (rows[name].fill_null("").to_pylist() for name in ("country", "subdivision"))
-    places = list(zip(*columns, strict=True))
-    errors = {place: country_error(*place) for place in set(places) if place[0]}
-    return np.array([errors.get(place) for place in places], object)
 
 
 def _length_error(minutes: int) -> str | None:
