@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from metrify.lake.tables import Lake
 from metrify.registry import Registry
 from metrify.report import Facts, Link, Quality, Report, Stage, write
 from metrify.schema import FINDING, QUARANTINE, READING, SOLAR
-from metrify.serving import services
+from metrify.serving.doors import doors
 from metrify.serving.local import deployed
 from metrify.settings import Workspace
 from metrify.training.backtest import MEASURED, Backtest, backtest
@@ -31,7 +30,7 @@ from metrify.training.split import folds
 from metrify.training.train import Trained, find_settings, train
 from metrify.vee.validate import validate_lake
 
-__all__ = ["Demo", "demo", "doors", "verb"]
+__all__ = ["Demo", "demo"]
 
 FAMILY = "forecasting/lightgbm"
 FLOOR = "forecasting/seasonal"
@@ -110,25 +109,6 @@ def demo(workspace: Workspace, tell: Tell, *, search_seconds: float = 45.0) -> D
         return _with_ray(workspace, log, search_seconds)
     finally:
         running.__exit__(None, None, None)
-
-
-def doors(workspace: Workspace) -> tuple[Link, ...]:
-    """Where API docs, MLflow and dashboard of the workspace are, or will be, and the command that starts them."""
-    at, start = services.addresses(workspace), verb(workspace, "up")
-    running = {service.name for service in services.status(workspace) if service.state == "running"}
-    how = {name: "running" if name in running else start for name in at}
-    graph, mlflow = (
-        Link("API docs", f"{at['graph']}/docs", how["graph"]),
-        Link("MLflow UI", at["mlflow"], how["mlflow"]),
-    )
-    return graph, mlflow, Link("Ray dashboard", at["dashboard"], how["dashboard"])
-
-
-def verb(workspace: Workspace, name: str) -> str:
-    """The command line of `up` or `down` for this workspace, as a person types it here."""
-    if workspace.home == Path(".metrify").resolve():
-        return f"make {name}" if Path("Makefile").is_file() else f"metrify {name}"
-    return f"metrify --home {shlex.quote(str(workspace.home))} {name}"
 
 
 def _only_the_sample(workspace: Workspace) -> None:
@@ -264,7 +244,7 @@ def _report(workspace: Workspace, log: _Log, judged: Backtest, trained: Trained,
         served=served.assign(zone=served["meter_id"].map(zones)),
         importance=pd.DataFrame({"feature": list(importance), "gain": list(importance.values())}),
         settings=trained.model.settings,
-        links=doors(workspace),
+        links=tuple(Link(door.name, door.address, door.how) for door in doors(workspace)),
         limits=LIMITS,
     )
 

@@ -10,8 +10,9 @@ import pytest
 from metrify.cli.operate import _doors
 from metrify.errors import BadValue
 from metrify.lake.tables import Lake
-from metrify.quickstart import demo, doors, verb
+from metrify.quickstart import demo
 from metrify.schema import READING
+from metrify.serving.doors import doors, verb
 from metrify.settings import Workspace
 from tests.features.test_build import readings
 
@@ -32,7 +33,7 @@ def test_the_doors_are_where_up_will_open_them(workspace: Workspace) -> None:
     assert links["MLflow UI"].address == f"http://127.0.0.1:{ports['mlflow']}"
     assert links["Ray dashboard"].address == f"http://127.0.0.1:{ports['dashboard']}"
     assert {link.how for link in links.values()} == {f"metrify --home {workspace.home} up"}
-    lines = "\n".join(_doors(workspace, list(links.values())))
+    lines = "\n".join(_doors(workspace, tuple(links.values())))
     assert all(link.address in lines for link in links.values())
     assert f"metrify --home {workspace.home} up" in lines
 

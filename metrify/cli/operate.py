@@ -12,6 +12,7 @@ from metrify.cli.models import BRIEF
 
 if TYPE_CHECKING:
     from metrify.report import Link
+    from metrify.serving.doors import Door
     from metrify.serving.services import ServiceStatus
     from metrify.settings import Workspace
 
@@ -50,13 +51,13 @@ def demo(
     console.show(answer, [shown, "", f"Report         {done.report}", *_doors(console.workspace, done.links)])
 
 
-def _doors(workspace: Workspace, links: Sequence[Link]) -> list[str]:
+def _doors(workspace: Workspace, links: Sequence[Link | Door]) -> list[str]:
     """Where everything is, and how it is started."""
-    from metrify.quickstart import verb
+    from metrify.serving.doors import RUNNING, verb
 
     lines = [f"{link.name:<14} {link.address}" for link in links]
     start, end = verb(workspace, "up"), verb(workspace, "down")
-    if all(link.how == "running" for link in links):
+    if all(link.how == RUNNING for link in links):
         return [*lines, f"These three are running; [bold]{end}[/] ends them."]
     return [*lines, f"[bold]{start}[/] starts these three and leaves them running; [bold]{end}[/] ends them."]
 
@@ -64,7 +65,8 @@ def _doors(workspace: Workspace, links: Sequence[Link]) -> list[str]:
 def up(context: typer.Context) -> None:
     """Start the graph, MLflow's server and the Ray dashboard for this workspace, and leave them running.
 
-    Doing it twice starts nothing twice. Example:
+    The graph answers on port 8000, MLflow on 5000, the dashboard on 8265; where one is taken, on another that stays
+    this workspace's. Doing it twice starts nothing twice. Example:
 
         metrify up
     """

@@ -9,6 +9,7 @@ import pytest
 from metrify.errors import EmptyTable
 from metrify.features import catalog
 from metrify.features.build import build
+from metrify.features.origin import Origin
 from metrify.lake.tables import Lake
 from metrify.models.catalog import family
 from metrify.schema import FEATURE, FINDING, METER, READING, SOLAR, TIME
@@ -104,6 +105,16 @@ def test_building_again_replaces_instead_of_adding(fleet) -> None:
     again = build(workspace)
     assert again.rows == report.rows == Lake(workspace).count(FEATURE)
     assert again.version == report.version + 1
+
+
+def test_a_build_keeps_what_it_was_made_of(fleet) -> None:
+    workspace, _, _ = fleet
+    lake, origin = Lake(workspace), Origin.of_features(workspace)
+    assert origin.lake == {table.name: lake.version(table) for table in (READING, METER, SOLAR)} | {
+        "WEATHER": -1,
+        "HOLIDAY": -1,
+    }
+    assert origin.settings["forecasting"] == workspace.settings.forecasting.model_dump()
 
 
 def test_a_request_computes_the_features_of_the_build(fleet) -> None:

@@ -56,6 +56,16 @@ def test_the_winner_beats_the_best_naive_forecast(demo) -> None:
     assert 0.7 < league[0]["coverage_80"] < 0.9
 
 
+def test_the_doors_are_those_that_up_will_open(demo) -> None:
+    home, answer = demo
+    ports = json.loads((home / "run" / "ports.json").read_text())
+    links = {link["name"]: link for link in answer["links"]}
+    assert links["API docs"]["address"] == f"http://127.0.0.1:{ports['api']}/docs"
+    assert set(links) == {"API docs", "MLflow UI", "Ray dashboard"}
+    page = Path(answer["report"]).read_text()
+    assert all(link["address"] in page and link["how"] == f"metrify --home {home} up" for link in links.values())
+
+
 def test_the_report_is_there_and_fetches_nothing(demo) -> None:
     page = Path(demo[1]["report"]).read_text()
     assert "home-01" in page
@@ -78,9 +88,12 @@ def test_train_promote_and_roll_back_by_hand(demo) -> None:
     home, _ = demo
     verb = (sys.executable, "-m", "metrify.cli")
     trained = run(*verb, "train", "forecasting/seasonal", "--set", "days=28", "--promote", "--json", home=home)
-    assert json.loads(trained.stdout)["version"] == "forecasting/seasonal:1"
+    answer = json.loads(trained.stdout)
+    assert answer["version"] == "forecasting/seasonal:1"
+    assert answer["answers"]["before"] == "forecasting/lightgbm:1"
+    assert 0 < answer["holdout"]["metrics"]["wape"] < 1
     run(*verb, "train", "forecasting/seasonal", "--promote", "--json", home=home)
     back = run(*verb, "rollback", "forecasting/seasonal", "--json", home=home)
-    assert json.loads(back.stdout)["champion"] == "forecasting/seasonal:1"
+    assert json.loads(back.stdout) == {"champion": "forecasting/seasonal:1", "answers": "forecasting/seasonal:1"}
     listed = json.loads(run(*verb, "models", "--json", home=home).stdout)["models"]
     assert {row["model"] for row in listed} >= {"forecasting/seasonal:2", "forecasting/lightgbm:1"}

@@ -91,7 +91,7 @@ def test_failed_trials_are_rows_with_their_error(tmp_path: Path):
 
 def test_a_search_whose_every_trial_fails_raises_with_the_cause(tmp_path: Path):
     with pytest.raises(
-        SearchFailed, match=r"All 2 trials .*forecasting/broken.* ValueError: the rate 0\.05 is above 0"
+        SearchFailed, match=r"All 2 trials .*forecasting/broken.* ValueError: the rate 0\.05 is above 0.*--fresh"
     ):
         search(BrokenForecaster, TRAIN, VALID, judge, metric="mae", trials=2, seconds=300, folder=tmp_path)
 
