@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -63,6 +64,8 @@ def mlflow(workspace: Workspace, mark: str, port: int, logs: Path) -> Started:
 
 def _variables(workspace: Workspace) -> dict[str, str]:
     env = environment(workspace) | {"METRIFY_HOME": str(workspace.home)}
+    # a job's `python` shall be this one, with all that is installed beside it
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
     return {name: value for name, value in env.items() if name != "RAY_ADDRESS"}
 
 

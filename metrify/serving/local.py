@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 from metrify.errors import ClusterError, ServiceFailed
@@ -49,7 +50,8 @@ def deployed(
         serve.run(assemble(args, sources) if sources else build(args), name=NAME, route_prefix="/")
         yield launch.url(port)
     finally:
-        serve.shutdown()
+        with redirect_stdout(io.StringIO()):  # Ray prints there that the controller's last task died with it
+            serve.shutdown()
 
 
 def _running(workspace: Workspace) -> str:
