@@ -12,6 +12,8 @@ MetrifyError
 ├── NoData                   the lake lacks what the step needs
 │   ├── EmptyTable
 │   ├── UnknownMeter
+│   ├── UnknownAsset
+│   ├── OneClass             nothing to tell apart: no failure, or nothing but failures
 │   └── NotEnoughHistory
 ├── LakeConflict             other writers kept winning
 ├── RegistryError            MLflow does not hold, or does not answer
@@ -41,9 +43,11 @@ __all__ = [
     "NoData",
     "NoSuchModel",
     "NotEnoughHistory",
+    "OneClass",
     "RegistryError",
     "SearchFailed",
     "ServiceFailed",
+    "UnknownAsset",
     "UnknownKeys",
     "UnknownMeter",
     "UnknownName",
@@ -144,6 +148,20 @@ class UnknownMeter(NoData):
             f"Unknown meter: {_names(self.meter_ids)}. The lake holds {known} meters; "
             "ingest its readings first, or send its history with the request."
         )
+
+
+class UnknownAsset(NoData):
+    def __init__(self, asset_ids: Iterable[str], known: int):
+        self.asset_ids = list(asset_ids)
+        super().__init__(
+            f"Unknown asset: {_names(self.asset_ids)}. The lake holds {known} assets; ingest it with "
+            "`metrify ingest assets FILE --mapping MAPPING` first, or send its attributes with the request."
+        )
+
+
+class OneClass(NoData):
+    def __init__(self, family: str, found: str, how: str):
+        super().__init__(f"{family} learns to tell two kinds of rows apart, but found only one: {found}. {how}")
 
 
 class NotEnoughHistory(NoData):

@@ -14,7 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metrify.errors import BadValue, InputError, UnknownKeys, UnreadableFile
 
-__all__ = ["ForecastingSettings", "RegistrySettings", "Settings", "SiteSettings", "VeeSettings", "Workspace"]
+__all__ = [
+    "AnomalySettings",
+    "ForecastingSettings",
+    "MaintenanceSettings",
+    "RegistrySettings",
+    "Settings",
+    "SiteSettings",
+    "VeeSettings",
+    "Workspace",
+]
 
 FORMAT = 1
 BUCKETS = 16
@@ -55,6 +64,22 @@ class VeeSettings(_Section):
     """a reading above this many times the meter's own 99.9th percentile is a spike"""
 
 
+class AnomalySettings(_Section):
+    """How many readings people can look at."""
+
+    alert_budget: float = Field(24.0, ge=0)
+    """ordinary readings that may be flagged per 1,000 meters and day; 0: each family's own textbook threshold"""
+
+
+class MaintenanceSettings(_Section):
+    """What is judged of equipment, and how often."""
+
+    horizon_days: int = Field(365, ge=1)
+    """a failure within so many days is what a risk is the chance of"""
+    every_days: int = Field(91, ge=1)
+    """how far apart the days are on which the history of an asset is judged, to learn from it"""
+
+
 class RegistrySettings(_Section):
     """Where models are kept."""
 
@@ -68,6 +93,8 @@ class Settings(_Section):
     site: SiteSettings = SiteSettings()
     forecasting: ForecastingSettings = ForecastingSettings()
     vee: VeeSettings = VeeSettings()
+    anomaly: AnomalySettings = AnomalySettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     registry: RegistrySettings = RegistrySettings()
 
     @classmethod

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from metrify.features.frame import Sources
 from metrify.features.rows import Calendar
@@ -18,9 +19,9 @@ from metrify.lake.tables import Lake
 from metrify.panel import Panel
 from metrify.schema import HOLIDAY, WEATHER
 from metrify.settings import Settings
-from metrify.vee.rules import trusted, validate
+from metrify.vee.rules import Flags, trusted, validate
 
-__all__ = ["SOLAR_COLUMNS", "Surroundings", "reading_columns", "validated_sources"]
+__all__ = ["SOLAR_COLUMNS", "Surroundings", "Validated", "reading_columns", "validated", "validated_sources"]
 
 SOLAR_COLUMNS = ["meter_id", "timestamp", "generation_kwh", "available_at"]
 
@@ -58,6 +59,52 @@ def reading_columns(settings: Settings) -> list[str]:
     return ["meter_id", "timestamp", settings.forecasting.target, "available_at"]
 
 
+@dataclass(frozen=True)
+class Validated:
+    """Readings of meters of one calendar and interval length, with what the rules said of them."""
+
+    raw: Panel
+    """as they came"""
+    flags: Flags
+    """what the rules could say as soon as each interval was over, [M, T]"""
+    hindsight: Flags
+    """what they say of it later, [M, T]"""
+    calendar: Calendar
+    meters: pd.DataFrame
+    """METER attributes, one row per meter of `raw`, in its order"""
+    available: NDArray[np.int64] | None
+    """when late values could be known [s since 1970; 0: in time], [M, T]; None: none is late"""
+
+    @property
+    def history(self) -> Panel:
+        """What could be trusted at the time."""
+        return trusted(self.raw, self.flags)
+
+    @property
+    def truth(self) -> Panel:
+        """What hindsight trusts."""
+        return trusted(self.raw, self.hindsight)
+
+
+def validated(
+    readings: pa.Table, surroundings: Surroundings, settings: Settings, *, step_minutes: int | None = None
+) -> Iterator[Validated]:
+    """READING rows (`reading_columns`, in any order) as panels with the flags of the validation rules.
+
+    `step_minutes` overrules the interval length that METER states or the readings show.
+    """
+    target = settings.forecasting.target
+    for group in meter_groups(readings, target, surroundings.meters, settings.site, step_minutes=step_minutes):
+        yield Validated(
+            group.panel,
+            validate(group.panel, group.signed, settings.vee, hindsight=False),
+            validate(group.panel, group.signed, settings.vee),
+            surroundings.calendar(group.zone, group.country, group.subdivision),
+            group.meters,
+            group.available,
+        )
+
+
 def validated_sources(
     readings: pa.Table,
     solar: pa.Table | None,
@@ -68,21 +115,12 @@ def validated_sources(
 ) -> Iterator[Sources]:
     """Panels of readings without what the validation rules flag, with all that belongs to their meters.
 
-    `readings` has `reading_columns`, `solar` SOLAR_COLUMNS; the order of rows does not matter. `step_minutes`
-    overrules the interval length that METER states or the readings show.
+    `readings` and `step_minutes` as for `validated`; `solar` has SOLAR_COLUMNS.
     """
-    target = settings.forecasting.target
-    for group in meter_groups(readings, target, surroundings.meters, settings.site, step_minutes=step_minutes):
-        raw = group.panel
-        yield Sources(
-            trusted(raw, validate(raw, group.signed, settings.vee, hindsight=False)),
-            trusted(raw, validate(raw, group.signed, settings.vee)),
-            surroundings.calendar(group.zone, group.country, group.subdivision),
-            group.meters,
-            _production(solar, raw),
-            surroundings.weather,
-            group.available,
-        )
+    for found in validated(readings, surroundings, settings, step_minutes=step_minutes):
+        production = _production(solar, found.raw)
+        weather = surroundings.weather
+        yield Sources(found.history, found.truth, found.calendar, found.meters, production, weather, found.available)
 
 
 def _production(solar: pa.Table | None, load: Panel) -> Production | None:

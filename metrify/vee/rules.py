@@ -13,7 +13,7 @@ from metrify.panel import Panel
 from metrify.settings import VeeSettings
 from metrify.vee.percentile import trailing_percentile
 
-__all__ = ["RULES", "Rule", "findings", "trusted", "validate"]
+__all__ = ["RULES", "Flags", "Rule", "findings", "trusted", "validate"]
 
 Flags = NDArray[np.uint32]
 Found = NDArray[np.bool_]

@@ -1,0 +1,1 @@
+"""Predictive maintenance: one family a file."""

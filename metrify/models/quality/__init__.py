@@ -1,0 +1,1 @@
+"""Data quality that is learned: one family a file."""
