@@ -20,6 +20,8 @@ MetrifyError
 │   └── NoSuchModel
 ├── ClusterError             Ray did not start or answer
 ├── SearchFailed             no trial of a search came through
+├── PipelineBusy             another pipeline works on the workspace
+├── StepFailed               a step of a pipeline ended without an answer
 └── ServiceFailed            a service of `metrify up` did not come up
 """
 
@@ -44,9 +46,11 @@ __all__ = [
     "NoSuchModel",
     "NotEnoughHistory",
     "OneClass",
+    "PipelineBusy",
     "RegistryError",
     "SearchFailed",
     "ServiceFailed",
+    "StepFailed",
     "UnknownAsset",
     "UnknownKeys",
     "UnknownMeter",
@@ -201,6 +205,24 @@ class SearchFailed(MetrifyError):
         super().__init__(
             f"All {trials} trials of the search of {family} failed, the first with: {cause}. "
             f"Mend the cause and search with --fresh (in Python resume=False); the trials are in {folder}."
+        )
+
+
+class PipelineBusy(MetrifyError):
+    def __init__(self, home: Path | str, holder: str):
+        super().__init__(
+            f"Another pipeline works on workspace {home}: {holder or 'it has not said which'}. "
+            "Wait until it has ended, or end it (`ray job stop` for a job); nothing was started."
+        )
+
+
+class StepFailed(MetrifyError):
+    def __init__(self, step: str, code: int):
+        ended = f"was killed by signal {-code}" if code < 0 else f"ended with code {code} and no answer"
+        often = " (often for lack of memory)" if code == -9 else ""
+        super().__init__(
+            f"The step `{step}` {ended}{often}. What it said last is above; mend the cause and run the pipeline again: "
+            "the steps before it stay done."
         )
 
 

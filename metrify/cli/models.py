@@ -12,17 +12,15 @@ from metrify.cli.versions import Family
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
+    from metrify.settings import Workspace
+    from metrify.training.backtest import Backtest
+    from metrify.training.rows import Presence
     from metrify.training.search import SearchResult
-    from metrify.training.split import Fold
+    from metrify.training.task import Task
 
-__all__ = ["BRIEF", "register"]
+__all__ = ["register"]
 
-LEAGUE = ["family", "wape", "mae", "rmse", "rmse_mean", "mape", "r2", "mase", "pinball", "coverage_80", "fit_seconds"]
-"""What a league table shows of metrics.score."""
-BRIEF = ["family", "wape", "mae", "rmse", "mase", "coverage_80"]
-"""The same for a narrow terminal."""
 Until = Annotated[str | None, typer.Option(help="Learn only from what was known at this time [UTC]; default: all")]
 Setting = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter; repeatable")]
 
@@ -33,7 +31,9 @@ def search(
     trials: Annotated[int, typer.Option(min=1, help="Most trials")] = 20,
     time_budget: Annotated[float, typer.Option(min=1, help="Most seconds of this call")] = 600,
     until: Until = None,
-    valid_days: Annotated[int, typer.Option(min=1, help="Days before UNTIL that judge the trials")] = 28,
+    valid_days: Annotated[
+        int | None, typer.Option(min=1, help="Days before UNTIL that judge the trials; default: as the task needs")
+    ] = None,
     most_rows: Annotated[int, typer.Option(min=1000, help="Rows that a trial learns from, sampled")] = 200_000,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget an unfinished or finished search of the family")
@@ -46,18 +46,17 @@ def search(
         metrify search forecasting/lightgbm --trials 20 --time-budget 300 --until 2013-11-01
     """
     from metrify import cluster
-    from metrify.training.rows import feature_rows
     from metrify.training.train import find_settings
 
     console: Console = context.obj
     workspace = console.workspace
-    rows = feature_rows(workspace)
+    task = _task(workspace, family)
     with console.progress(f"Search {family}: trials") as meter, cluster.session(workspace):
         result = find_settings(
             workspace,
-            rows,
+            task,
             family,
-            until=_until(until, rows),
+            until=_until(until, task),
             valid_days=valid_days,
             trials=trials,
             seconds=time_budget,
@@ -94,19 +93,19 @@ def train(
         bool, typer.Option("--promote", help="Make it the champion at once, and its family the one that answers")
     ] = False,
     measure: Annotated[
-        bool, typer.Option("--measure/--no-measure", help="Backtest it first on the last fifth, at most 28 days")
+        bool, typer.Option("--measure/--no-measure", help="Backtest it first on the last fifth of the time")
     ] = True,
     release: Annotated[str | None, typer.Option(help="A release name such as 1.0")] = None,
 ) -> None:
-    """Fit a family on the lake's features and register it in MLflow as challenger.
+    """Fit a family on what the lake holds and register it in MLflow as challenger.
 
     The metrics that `metrify models` shows are measured first: a model of the same settings that learned only what
-    came before forecasts the last fifth of the issues before UNTIL, at most 28 days. Example:
+    came before answers for the last fifth of the time before UNTIL, at most 28 days (maintenance: one horizon).
+    Example:
 
         metrify train forecasting/lightgbm --searched --promote
     """
     from metrify.cli.standing import lead, measured
-    from metrify.training.rows import feature_rows
     from metrify.training.train import found_settings
     from metrify.training.train import train as fit
 
@@ -115,12 +114,12 @@ def train(
     found = found_settings(workspace, family) if searched else None
     chosen = (found.settings if found else {}) | _settings(settings)
     with console.progress(f"Train {family}") as meter:
-        rows = feature_rows(workspace)
-        meter(text=f"{len(rows):,} rows")
-        end = _until(until, rows)
-        held = measured(rows, family, chosen, end, found, lambda text: meter(text=text)) if measure else None
+        task = _task(workspace, family)
+        end = _until(until, task)
+        held = measured(task, family, chosen, end, found, lambda text: meter(text=text)) if measure else None
         metrics = held.metrics if held else {}
-        trained = fit(workspace, rows, family, chosen, until=end, measured=metrics, release=release)
+        meter(text="learns from all that is known")
+        trained = fit(workspace, task, family, chosen, until=end, measured=metrics, release=release)
     led = lead(workspace, family, trained.version.version) if promote else None
     role = "champion" if promote else "challenger"
     learned = f"{trained.version} is {role}: learned from {trained.rows:,} rows in {trained.seconds:.1f} s"
@@ -151,18 +150,15 @@ def backtest(
     present_since: Annotated[str | None, typer.Option(help="default: TRAIN_UNTIL")] = None,
     history_days: Annotated[int, typer.Option(min=0, help="Only meters with this many days of readings before")] = 0,
 ) -> None:
-    """Forecast the past from what was known then: a league table beside the naive forecasts.
+    """Answer the past from what was known then: a league table beside what anybody can do without a model.
 
-    Example:
+    --present, --present-since and --history-days are for forecasting. Example:
 
         metrify backtest forecasting --train-until 2013-11-01 --present 0.95 --present-since 2013-10-01
     """
-    import numpy as np
-
-    from metrify.features.origin import Origin
     from metrify.models.catalog import families
     from metrify.training.backtest import backtest as run
-    from metrify.training.rows import Presence, feature_rows
+    from metrify.training.rows import Presence
     from metrify.training.split import folds as cut
     from metrify.training.split import parse_time
     from metrify.training.train import found_settings
@@ -171,46 +167,69 @@ def backtest(
     workspace = console.workspace
     names = [family] if "/" in family else families(family)
     with console.progress("Backtest") as meter:
-        rows = feature_rows(workspace)
-        Origin.of_features(workspace)
+        task = _task(workspace, family)
         begin = parse_time(train_until, "train-until") if train_until else None
         end = parse_time(test_until, "test-until") if test_until else None
-        number = folds or workspace.settings.forecasting.folds
-        parts = cut(np.unique(rows["issue_time"]), train_until=begin, test_until=end, number=number)
+        number = folds or (workspace.settings.forecasting.folds if task.name == "forecasting" else 1)
+        parts = cut(task.moments, train_until=begin, test_until=end, number=number)
         if present or history_days:
             since = parse_time(present_since, "present-since") if present_since else parts[0].test_from
-            rows = Presence(present, since, history_days, parts[0].test_from).keep(rows)
+            task = _present(task, Presence(present, since, history_days, parts[0].test_from))
         found = {name: found_settings(workspace, name).before(parts[0].test_from) for name in names if searched}
         entrants = {name: found.get(name, {}) | _settings(settings) for name in names}
-        result = run(rows, entrants, parts, progress=lambda text: meter(text=text))
+        result = run(task, entrants, parts, progress=lambda text: meter(text=text))
+    columns = ["family", *task.shown, "fit_seconds"]
     records = result.league.to_dict("records")
-    title = f"{rows['meter_id'].nunique()} meters, issued {parts[0].test_from} to {parts[-1].test_until}"
-    console.show({"league": records}, [table(title, LEAGUE, [[row[name] for name in LEAGUE] for row in records])])
-    _log_backtest(console, family, parts, records)
+    title = f"{task.asked(result.exam)}, {parts[0].test_from} to {parts[-1].test_until}"
+    console.show({"league": records}, [table(title, columns, [[row[name] for name in columns] for row in records])])
+    _log_backtest(console, family, task, result)
 
 
-def _log_backtest(console: Console, family: str, parts: list[Fold], records: list[dict[Any, Any]]) -> None:
+def _task(workspace: Workspace, family: str) -> Task:
+    """The rows of the family's (or task's own) task."""
+    from metrify.models import catalog
+    from metrify.registry.names import task_of
+    from metrify.training.task import of_task
+
+    if "/" in family:
+        catalog.family(family)  # misspelt, it is told before any rows are read
+    return of_task(workspace, task_of(family))
+
+
+def _present(task: Task, presence: Presence) -> Task:
+    """Only the meters that qualify."""
+    from metrify.errors import BadValue
+    from metrify.training.forecasting import ForecastingTask
+
+    if not isinstance(task, ForecastingTask):
+        raise BadValue("--present, --history-days", "the task forecasting", task.name)
+    return ForecastingTask(presence.keep(task.rows))
+
+
+def _log_backtest(console: Console, family: str, task: Task, result: Backtest) -> None:
     """After the answer, and never instead of it: a registry that is down must not cost the minutes that it took."""
     from metrify.errors import RegistryError
     from metrify.registry import Registry
-    from metrify.registry.names import task_of
 
-    dates = {"train_until": str(parts[0].train_until), "test_until": str(parts[-1].test_until)}
-    metrics = {f"{row['family']} {name}": row[name] for row in records for name in ("wape", "mae", "rmse")}
+    first, last = result.folds[0], result.folds[-1]
+    facts = {"train_until": str(first.train_until), "test_until": str(last.test_until), "folds": len(result.folds)}
+    records = result.league.to_dict("records")
+    metrics = {f"{row['family']} {name}": row[name] for row in records for name in task.measured}
     try:
-        registry = Registry(console.workspace)
-        registry.log_run(task_of(family), f"backtest {family}", {**dates, "folds": len(parts)}, metrics)
+        Registry(console.workspace).log_run(task.name, f"backtest {family}", facts, _finite(metrics))
     except RegistryError as error:
         console.warn(f"The backtest was not logged. {error}")
 
 
-def _until(text: str | None, rows: pd.DataFrame) -> np.datetime64:
-    """The given time, else a day after the last interval: everything is known by then."""
-    import numpy as np
+def _finite(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
+
+def _until(text: str | None, task: Task) -> np.datetime64:
+    """The given time, else one at which everything is known."""
     from metrify.training.split import parse_time
 
-    return parse_time(text, "until") if text else rows["timestamp"].to_numpy().max() + np.timedelta64(1, "D")
+    return parse_time(text, "until") if text else task.end
 
 
 def _settings(pairs: list[str] | None) -> dict[str, Any]:

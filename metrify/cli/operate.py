@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metrify.cli.console import Console, table
-from metrify.cli.models import BRIEF
 
 if TYPE_CHECKING:
     from metrify.report import Link
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
     from metrify.settings import Workspace
 
 __all__ = ["register"]
+
+BRIEF = ["family", "wape", "mae", "rmse", "mase", "coverage_80"]
+"""What the demo shows of its league of forecasts, also on a narrow terminal."""
 
 
 def demo(

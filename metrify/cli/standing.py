@@ -1,4 +1,4 @@
-"""Where a model stands: how good it is on issues that it did not see, and whether the graph answers with it."""
+"""Where a model stands: how good it is on days that it did not see, and whether the graph answers with it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from metrify.errors import BadValue, NoData
 from metrify.registry import Registry
 from metrify.registry.names import task_of
 from metrify.settings import Workspace
 from metrify.training.backtest import holdout
+from metrify.training.task import Task
 from metrify.training.train import Found
 
 __all__ = ["Leading", "Measured", "lead", "measured"]
@@ -24,6 +24,8 @@ class Measured:
     """What `metrify train` measured before it trained."""
 
     metrics: dict[str, float]
+    headline: str
+    """the metric that the task is judged by"""
     test_from: str | None = None
     test_until: str | None = None
     seconds: float = 0.0
@@ -37,15 +39,16 @@ class Measured:
         """For people."""
         if self.reason:
             return f"Not measured: {self.reason}"
-        dates = f"issues {self.test_from} to {self.test_until}, {self.seconds:.1f} s"
+        dates = f"{self.test_from} to {self.test_until}, {self.seconds:.1f} s"
         flatters = (
             "; the search chose its settings on some of these days, so this flatters" if self.seen_by_search else ""
         )
-        return f"WAPE {self.metrics.get('wape', float('nan')):.4f} on issues that it had not seen ({dates}){flatters}"
+        value = self.metrics.get(self.headline, float("nan"))
+        return f"{self.headline} {value:.4f} on days that it had not seen ({dates}){flatters}"
 
 
 def measured(
-    rows: pd.DataFrame,
+    task: Task,
     family: str,
     settings: dict[str, Any],
     until: np.datetime64,
@@ -54,11 +57,11 @@ def measured(
 ) -> Measured:
     """The holdout of a family; too little data for one is no reason not to train."""
     try:
-        held = holdout(rows, family, settings, until=until, progress=progress)
+        held = holdout(task, family, settings, until=until, progress=progress)
     except (NoData, BadValue) as error:
-        return Measured({}, reason=str(error))
+        return Measured({}, task.metric, reason=str(error))
     seen = bool(found and found.until > held.test_from)
-    return Measured(held.metrics, str(held.test_from), str(held.test_until), held.seconds, seen)
+    return Measured(held.metrics, task.metric, str(held.test_from), str(held.test_until), held.seconds, seen)
 
 
 @dataclass(frozen=True)

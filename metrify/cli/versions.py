@@ -16,11 +16,13 @@ Family = Annotated[str, typer.Argument(metavar="TASK/FAMILY", help="such as fore
 def models(context: typer.Context) -> None:
     """The registered models with their aliases and metrics, newest first.
 
-    The WAPE is the one that `metrify train` measured. Example:
+    The figure is the one that `metrify train` measured. Example:
 
         metrify models
     """
     from metrify.registry import Registry
+    from metrify.registry.names import task_of
+    from metrify.training.task import task_class
 
     console: Console = context.obj
     found = Registry(console.workspace).versions()
@@ -34,11 +36,14 @@ def models(context: typer.Context) -> None:
             ", ".join(v.aliases),
             v.release or "",
             f"{v.created:%Y-%m-%d %H:%M}",
-            v.metrics.get("wape", float("nan")),
+            headline,
+            v.metrics.get(headline, float("nan")),
         ]
         for v in found
+        for headline in [task_class(task_of(v.name)).metric]
     ]
-    console.show({"models": answer}, [table("Models", ["model", "aliases", "release", "created [UTC]", "wape"], rows)])
+    columns = ["model", "aliases", "release", "created [UTC]", "measured", "value"]
+    console.show({"models": answer}, [table("Models", columns, rows)])
 
 
 def promote(context: typer.Context, family: Family, version: Annotated[int, typer.Argument(min=1)]) -> None:

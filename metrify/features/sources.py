@@ -19,7 +19,8 @@ from metrify.lake.tables import Lake
 from metrify.panel import Panel
 from metrify.schema import HOLIDAY, WEATHER
 from metrify.settings import Settings
-from metrify.vee.rules import Flags, trusted, validate
+from metrify.vee.repeats import Repeats
+from metrify.vee.rules import Evidence, Flags, trusted, validate
 
 __all__ = ["SOLAR_COLUMNS", "Surroundings", "Validated", "reading_columns", "validated", "validated_sources"]
 
@@ -74,6 +75,8 @@ class Validated:
     """METER attributes, one row per meter of `raw`, in its order"""
     available: NDArray[np.int64] | None
     """when late values could be known [s since 1970; 0: in time], [M, T]; None: none is late"""
+    repeated: NDArray[np.int64] | None = None
+    """when a second report with another value could be known [s since 1970; 0: there is none], [M, T]; None: none"""
 
     @property
     def history(self) -> Panel:
@@ -87,21 +90,30 @@ class Validated:
 
 
 def validated(
-    readings: pa.Table, surroundings: Surroundings, settings: Settings, *, step_minutes: int | None = None
+    readings: pa.Table,
+    surroundings: Surroundings,
+    settings: Settings,
+    *,
+    step_minutes: int | None = None,
+    superseded: pa.Table | None = None,
 ) -> Iterator[Validated]:
     """READING rows (`reading_columns`, in any order) as panels with the flags of the validation rules.
 
-    `step_minutes` overrules the interval length that METER states or the readings show.
+    `step_minutes` overrules the interval length that METER states or the readings show. `superseded` are rows of
+    READING_HISTORY with the same columns; without them no reading is found to be a duplicate.
     """
     target = settings.forecasting.target
+    repeats = None if superseded is None else Repeats.of(readings, superseded, target)
     for group in meter_groups(readings, target, surroundings.meters, settings.site, step_minutes=step_minutes):
+        evidence = Evidence(group.panel, group.signed, repeats.on(group.panel) if repeats else None)
         yield Validated(
             group.panel,
-            validate(group.panel, group.signed, settings.vee, hindsight=False),
-            validate(group.panel, group.signed, settings.vee),
+            validate(evidence, settings.vee, hindsight=False),
+            validate(evidence, settings.vee),
             surroundings.calendar(group.zone, group.country, group.subdivision),
             group.meters,
             group.available,
+            evidence.repeated,
         )
 
 

@@ -14,6 +14,10 @@ __all__ = ["FAMILIES", "families", "family", "load"]
 FAMILIES: dict[str, str] = {
     "forecasting/seasonal": "metrify.models.forecasting.seasonal:SeasonalForecaster",
     "forecasting/lightgbm": "metrify.models.forecasting.lightgbm:LightGBMForecaster",
+    "anomaly/zscore": "metrify.models.anomaly.zscore:ZScoreDetector",
+    "anomaly/isolation_forest": "metrify.models.anomaly.isolation_forest:IsolationForestDetector",
+    "maintenance/failure": "metrify.models.maintenance.failure:FailureClassifier",
+    "quality/score": "metrify.models.quality.score:QualityModel",
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metrify.report.content import Facts, Link, Quality, Report, Stage
+from metrify.report.content import Facts, Link, Quality, Report, Stage, TaskResult
 
-__all__ = ["Facts", "Link", "Quality", "Report", "Stage", "write"]
+__all__ = ["Facts", "Link", "Quality", "Report", "Stage", "TaskResult", "write"]
 
 
 def write(report: Report, path: Path) -> Path:

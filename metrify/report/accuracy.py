@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from metrify.metrics import score_by
+from metrify.metrics.forecasts import score_by
 from metrify.report import canvas
 from metrify.report.frames import answers, meter_wapes
 from metrify.report.palette import light

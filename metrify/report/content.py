@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["Facts", "Link", "Quality", "Report", "Stage"]
+__all__ = ["Facts", "Link", "Quality", "Report", "Stage", "TaskResult"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,27 @@ class Link:
 
 
 @dataclass(frozen=True)
+class TaskResult:
+    """A task beside forecasting: who competed in it, a picture, and what the graph answered."""
+
+    task: str
+    """anomaly, maintenance or quality; it decides what the picture is"""
+    title: str
+    text: str
+    """what was asked and on what, in a sentence or two"""
+    note: str
+    """what the metrics mean"""
+    league: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """columns family, role (champion, challenger, baseline), seconds (to fit) and metrics; the best first"""
+    shown: dict[str, str] = field(default_factory=dict)
+    """metrics of the league that are shown: column and heading"""
+    picture: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """rows of `metrify.report.tasks`' picture of the task"""
+    served: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """what the graph answered, as a table: the columns' names are the headings"""
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that the page shows. Times in frames are UTC; `quantity` and `unit` are those of the target."""
 
@@ -78,6 +99,8 @@ class Report:
     """columns feature, gain"""
     settings: dict[str, Any] = field(default_factory=dict)
     """hyperparameters of the champion"""
+    tasks: tuple[TaskResult, ...] = ()
+    """the tasks beside forecasting"""
     links: tuple[Link, ...] = ()
     limits: tuple[str, ...] = ()
     """what the report does not show"""

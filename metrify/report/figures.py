@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
-from metrify import metrics
-from metrify.report import accuracy, plots
+from metrify.metrics import forecasts as metrics
+from metrify.report import accuracy, plots, tasks
 from metrify.report.canvas import NARROW, WIDE, svg
 from metrify.report.content import Report
 from metrify.report.words import number, percent
@@ -46,6 +47,10 @@ def figures(report: Report) -> dict[str, Figure]:
     if len(report.served):
         text = f"What the deployed graph answered for {_meters(report.served)}: median and bands of the next hours."
         made["served"] = _figure("served", text, lambda width: _bands(report, report.served, width))
+    for result in report.tasks:
+        if len(result.picture):
+            draw, text = tasks.PICTURES[result.task]
+            made[result.task] = _figure(result.task, text(result.picture), partial(draw, result.picture))
     return made
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from metrify.localtime import local_times
-from metrify.metrics import wape
+from metrify.metrics.forecasts import wape
 from metrify.report.words import percent
 
 __all__ = ["answers", "chosen_meters", "last_days", "meter_wapes", "timed", "with_gaps"]

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from metrify.report import league, words
-from metrify.report.content import Report
+from metrify.report.content import Report, TaskResult
 from metrify.report.figures import figures
 from metrify.report.palette import variables
 
@@ -54,11 +54,30 @@ def _content(report: Report) -> dict[str, Any]:
         "findings": _records(quality.findings) if quality else [],
         "quarantined": _records(quality.quarantined) if quality else [],
         "served": _answers(report),
+        "tasks": [_task(result) for result in report.tasks],
         "seconds": sum(stage.seconds for stage in report.stages),
         "most_reasons": _MOST_REASONS,
         "missing": words.MISSING,
         "period": words.period,
     }
+
+
+def _task(result: TaskResult) -> dict[str, Any]:
+    """A section of a task beside forecasting; figures in tables as people read them."""
+    return {
+        "result": result,
+        "heads": ["Family", "Role", *(f"#{heading}" for heading in result.shown.values()), "#Time to fit"],
+        "league": _records(result.league),
+        "columns": list(result.served.columns),
+        "served": [
+            [_cell(value) for value in row] for row in result.served.head(_MOST_ANSWERS).itertuples(index=False)
+        ],
+    }
+
+
+def _cell(value: Any) -> tuple[str, str]:
+    """A cell and its class."""
+    return (words.number(value), "figure") if isinstance(value, float) else (words.plain(value), "")
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

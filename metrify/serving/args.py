@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from metrify.errors import UnknownName
+from metrify.errors import BadValue, UnknownName
+from metrify.serving.wanted import Wanted
 
-__all__ = ["NAME", "TASKS", "Limits", "ServeArgs"]
+__all__ = ["MODELS", "NAME", "TASKS", "Limits", "ServeArgs"]
 
 NAME = "metrify"
 """The Serve application."""
 
-TASKS = ("forecasting",)
+MODELS: dict[str, str | list[str]] = {
+    "forecasting": "champion",
+    "anomaly": ["anomaly/zscore@champion", "anomaly/isolation_forest@champion"],
+    "maintenance": "champion",
+    "quality": "champion",
+}
+"""What answers where a config does not say otherwise."""
+
+TASKS = tuple(MODELS)
 """Tasks that the graph answers for."""
 
 
@@ -27,13 +36,29 @@ class Limits(_Section):
     max_body_bytes: Annotated[int, Field(ge=1)] = 10_000_000
     max_meters: Annotated[int, Field(ge=1)] = 1_000
     """meters in one request"""
+    max_assets: Annotated[int, Field(ge=1)] = 1_000
+    """pieces of equipment in one request"""
     max_horizon_days: Annotated[int, Field(ge=1, le=366)] = 14
+    max_period_days: Annotated[int, Field(ge=1)] = 31
+    """days of readings to be judged in one request"""
+    max_quality_days: Annotated[int, Field(ge=1)] = 366
+    """days to be judged as a whole in one request"""
     body_seconds: Annotated[float, Field(gt=0)] = 30.0
     """how long a client may take to send its body [s]"""
     answer_seconds: Annotated[float, Field(gt=0)] = 30.0
     """how long an answer may take before the client is told to try later [s]"""
+    member_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """how long one of several models may take before the others answer without it [s]"""
     max_queued: Annotated[int, Field(ge=1)] = 64
     """requests that may wait for a replica; more are turned away at once"""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.member_seconds > self.answer_seconds:
+            raise BadValue(
+                "limits.member_seconds", f"at most answer_seconds ({self.answer_seconds})", self.member_seconds
+            )
+        return self
 
 
 class ServeArgs(_Section):
@@ -41,8 +66,8 @@ class ServeArgs(_Section):
 
     home: str = ""
     """the workspace; empty means METRIFY_HOME or ./.metrify where the replicas run"""
-    models: dict[str, str] = {"forecasting": "champion"}
-    """which model answers for a task: `champion` (of the leading family), `family@alias` or `family:version`"""
+    models: dict[str, str | list[str]] = MODELS
+    """which models answer for a task, each `champion` (of the leading family), `family@alias` or `family:version`"""
     replicas: Annotated[int, Field(ge=1)] = 1
     """replicas that hold a model; they share the requests"""
     doors: Annotated[int, Field(ge=1)] = 1
@@ -57,8 +82,23 @@ class ServeArgs(_Section):
 
     @field_validator("models")
     @classmethod
-    def _known_tasks(cls, models: dict[str, str]) -> dict[str, str]:
-        for task in models:
+    def _known(cls, models: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        for task, found in models.items():
             if task not in TASKS:
                 raise UnknownName("task", task, TASKS)
-        return {"forecasting": "champion"} | models
+            _check(task, [found] if isinstance(found, str) else found)
+        return MODELS | models
+
+    @property
+    def wanted(self) -> dict[str, list[Wanted]]:
+        """The models of each task."""
+        return {
+            task: [Wanted.parse(task, text) for text in ([found] if isinstance(found, str) else found)]
+            for task, found in self.models.items()
+        }
+
+
+def _check(task: str, texts: list[str]) -> None:
+    found = [Wanted.parse(task, text) for text in texts]
+    if not found or len(set(found)) < len(found):
+        raise BadValue(f"models.{task}", "one model or more, each once", texts)

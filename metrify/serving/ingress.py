@@ -7,9 +7,9 @@ from typing import Any
 from metrify.serving.args import Limits
 from metrify.serving.calls import call
 from metrify.serving.guard import App, Guard
-from metrify.serving.messages import ForecastRequest
+from metrify.serving.messages import MeterRequest, RiskRequest
 from metrify.serving.refusals import Refusal
-from metrify.serving.router import PROBE
+from metrify.serving.router import PROBE, Answered
 from metrify.serving.routes import make_api
 
 __all__ = ["Ingress"]
@@ -32,10 +32,10 @@ class Ingress:
     def __serve_build_asgi_app__(self) -> App:
         return Guard(make_api(self, self._limits), self._limits.max_body_bytes, self._limits.body_seconds)
 
-    async def forecast(self, request: ForecastRequest) -> list[dict[str, Any]] | Refusal:
-        """`messages.MeterForecast` of each meter, or why not."""
-        return await call(self._router.forecast, request, seconds=self._limits.answer_seconds + HOP)
+    async def answer(self, task: str, request: MeterRequest | RiskRequest) -> Answered | Refusal:
+        """What the models of the task answer together, or why not."""
+        return await call(self._router.answer, task, request, seconds=self._limits.answer_seconds + HOP)
 
     async def status(self) -> list[dict[str, Any]] | Refusal:
-        """`messages.ServedModel` of every task, or why not."""
+        """`messages.ServedModel` of every model, or why not."""
         return await call(self._router.status, seconds=PROBE + HOP)

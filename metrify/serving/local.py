@@ -5,19 +5,16 @@ from __future__ import annotations
 import io
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from itertools import chain
 
-from metrify.errors import ClusterError, ServiceFailed
-from metrify.registry import Registry
+from metrify.errors import ClusterError, NoSuchModel, ServiceFailed
 from metrify.serving import launch, services
 from metrify.serving.args import NAME, ServeArgs
 from metrify.serving.ports import LOOPBACK, free_ports
+from metrify.serving.source import RegistrySource, Source
 from metrify.settings import Workspace
-
-if TYPE_CHECKING:
-    from metrify.serving.source import Source
 
 __all__ = ["deployed"]
 
@@ -27,11 +24,11 @@ PATIENCE = 120.0
 
 @contextmanager
 def deployed(
-    workspace: Workspace, args: ServeArgs | None = None, *, sources: Mapping[str, Source] | None = None
+    workspace: Workspace, args: ServeArgs | None = None, *, sources: Iterable[Source] | None = None
 ) -> Iterator[str]:
     """Deploy the workspace's graph on the Ray that this process uses; yields its URL, takes it down afterwards.
 
-    Where `metrify up` keeps this workspace's graph running on that Ray, it is that one, once it serves the champion,
+    Where `metrify up` keeps this workspace's graph running on that Ray, it is that one, once it serves the champions,
     and it is left running. `args` as in serve_configs/ (its home is set to the workspace); `sources` in place of the
     registry. Raises ClusterError where somebody else's Serve runs: its port and applications are not ours to decide.
     """
@@ -47,7 +44,7 @@ def deployed(
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # of this process; replicas keep their own
     serve.start(http_options={"host": LOOPBACK, "port": port}, proxy_location="HeadOnly")
     try:
-        serve.run(assemble(args, sources) if sources else build(args), name=NAME, route_prefix="/")
+        serve.run(build(args) if sources is None else assemble(args, sources), name=NAME, route_prefix="/")
         yield launch.url(port)
     finally:
         with redirect_stdout(io.StringIO()):  # Ray prints there that the controller's last task died with it
@@ -62,15 +59,25 @@ def _running(workspace: Workspace) -> str:
             "Ray Serve runs on this cluster already, but not for this workspace. Deploy beside it with "
             "`serve deploy serve_configs/production.yaml`, or let Metrify start a Ray of its own: unset RAY_ADDRESS."
         )
-    champion = str(Registry(workspace).champion("forecasting"))
+    wanted = _current(workspace, ServeArgs())
     deadline = time.monotonic() + PATIENCE
-    while not _serves(graph.address, champion):
+    while missing := wanted - _served(graph.address):
         if time.monotonic() > deadline:
-            raise ServiceFailed("The graph", f"it does not serve {champion}", workspace.run / "logs" / "serve")
+            names = ", ".join(sorted(missing))
+            raise ServiceFailed("The graph", f"it does not serve {names}", workspace.run / "logs" / "serve")
         time.sleep(0.5)
     return graph.address
 
 
-def _serves(address: str, champion: str) -> bool:
+def _current(workspace: Workspace, args: ServeArgs) -> set[str]:
+    """The models that the registry holds of those that a graph asks it for."""
+    found = set()
+    for wanted in chain.from_iterable(args.wanted.values()):
+        with suppress(NoSuchModel):
+            found.add(RegistrySource(str(workspace.home), wanted).current())
+    return found
+
+
+def _served(address: str) -> set[str]:
     health = launch.health(address)
-    return health is not None and any(model["model"] == champion for model in health["models"])
+    return {model["model"] for model in health["models"] if model["ready"]} if health else set()

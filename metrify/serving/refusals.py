@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from metrify.errors import (
     BadValue,
-    EmptyTable,
     InputError,
     MalformedJson,
     MetrifyError,
+    NoData,
     NotEnoughHistory,
     RegistryError,
+    UnknownAsset,
     UnknownKeys,
     UnknownMeter,
 )
@@ -55,12 +56,13 @@ class Refusal:
 
 _KINDS: tuple[tuple[type[MetrifyError], int, str], ...] = (
     (UnknownMeter, 404, "unknown_meter"),
+    (UnknownAsset, 404, "unknown_asset"),
     (NotEnoughHistory, 422, "not_enough_history"),
     (UnknownKeys, 400, "unknown_field"),
     (BadValue, 400, "bad_value"),
     (MalformedJson, 400, "malformed_json"),
     (InputError, 400, "bad_request"),
-    (EmptyTable, 503, "not_ready"),
+    (NoData, 503, "not_ready"),
     (RegistryError, 503, "not_ready"),
 )
 
@@ -82,6 +84,8 @@ def _field(error: MetrifyError) -> str | None:
         return error.field
     if isinstance(error, UnknownKeys):
         return error.unknown[0]
+    if isinstance(error, UnknownAsset):
+        return "asset_ids"
     return "meter_ids" if isinstance(error, (UnknownMeter, NotEnoughHistory)) else None
 
 
@@ -98,4 +102,4 @@ def unavailable(why: str) -> Refusal:
 
 
 def too_large(limit: int) -> Refusal:
-    return Refusal(413, "body_too_large", f"The body is larger than {limit} bytes; send fewer meters per request.")
+    return Refusal(413, "body_too_large", f"The body is larger than {limit} bytes; send less per request.")

@@ -6,20 +6,30 @@ from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any, Protocol
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from metrify.errors import MetrifyError
 from metrify.serving import openapi
 from metrify.serving.args import Limits
-from metrify.serving.messages import ForecastAnswer, ForecastRequest, Health, ServedModel
+from metrify.serving.messages import (
+    AnomalyAnswer,
+    AnomalyRequest,
+    ForecastAnswer,
+    ForecastRequest,
+    Health,
+    MeterRequest,
+    QualityAnswer,
+    QualityRequest,
+    RiskAnswer,
+    RiskRequest,
+    ServedModel,
+)
 from metrify.serving.pages import add_docs
 from metrify.serving.refusals import INTERNAL, Refusal, refusal
-from metrify.serving.slips import explain
-from metrify.serving.strict_json import parse
+from metrify.serving.router import Answered
+from metrify.serving.strict_route import Refused, StrictRoute
 
 __all__ = ["Graph", "make_api"]
 
@@ -27,36 +37,8 @@ __all__ = ["Graph", "make_api"]
 class Graph(Protocol):
     """What answers behind the door; `ingress.Ingress` is one."""
 
-    async def forecast(self, request: ForecastRequest) -> list[dict[str, Any]] | Refusal: ...
+    async def answer(self, task: str, request: MeterRequest | RiskRequest) -> Answered | Refusal: ...
     async def status(self) -> list[dict[str, Any]] | Refusal: ...
-
-
-class Refused(HTTPException):
-    """A refusal on its way through FastAPI, which lets only its own exception pass while it reads a body."""
-
-    def __init__(self, refusal: Refusal):
-        super().__init__(refusal.status)
-        self.refusal = refusal
-
-
-class _StrictRequest(Request):
-    async def json(self) -> Any:
-        try:
-            return parse(await self.body())
-        except MetrifyError as error:
-            raise Refused(refusal(error)) from error
-
-
-class _StrictRoute(APIRoute):
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
-        handle = super().get_route_handler()
-
-        async def strictly(request: Request) -> Response:
-            if request.method == "POST":
-                _check_media(request)
-            return await handle(_StrictRequest(request.scope, request.receive))
-
-        return strictly
 
 
 def make_api(graph: Graph, limits: Limits) -> FastAPI:
@@ -74,7 +56,6 @@ def make_api(graph: Graph, limits: Limits) -> FastAPI:
     add_docs(api)
     handlers = {
         MetrifyError: lambda request, error: _refuse(request, refusal(error)),
-        RequestValidationError: lambda request, error: _refuse(request, explain(error, ForecastRequest)),
         Refused: lambda request, error: _refuse(request, error.refusal),
         StarletteHTTPException: lambda request, error: _refuse(request, _of_route(request, error), error.headers),
         Exception: lambda request, _: _refuse(request, INTERNAL),  # Guard logs the cause
@@ -85,24 +66,45 @@ def make_api(graph: Graph, limits: Limits) -> FastAPI:
 
 
 def _routes(graph: Graph, limits: Limits) -> APIRouter:
-    routes = APIRouter(route_class=_StrictRoute)
+    routes = APIRouter(route_class=StrictRoute)
+
+    async def answer(request: Request, task: str, body: MeterRequest | RiskRequest, name: str) -> Response:
+        body.check(limits)
+        found = _or_refused(await graph.answer(task, body))
+        about = {"request_id": request.state.request_id, "degraded": found.degraded, "members": found.members}
+        return JSONResponse({**about, name: found.subjects})
 
     @routes.post("/v1/forecast", tags=["forecasting"], response_model=ForecastAnswer, **openapi.FORECAST)
     async def forecast(request: Request, body: ForecastRequest) -> Response:
         """Mean and quantiles per meter and interval, as columns. A meter unknown to the lake comes with its history."""
-        body.check(limits)
-        found = _or_refused(await graph.forecast(body))
-        return JSONResponse({"request_id": request.state.request_id, "forecasts": found})
+        return await answer(request, "forecasting", body, "forecasts")
+
+    @routes.post("/v1/anomalies", tags=["anomalies"], response_model=AnomalyAnswer, **openapi.ANOMALIES)
+    async def anomalies(request: Request, body: AnomalyRequest) -> Response:
+        """Score, verdict and reason of each reading, as columns; every model of the task has a say."""
+        return await answer(request, "anomaly", body, "anomalies")
+
+    @routes.post("/v1/maintenance/risk", tags=["maintenance"], response_model=RiskAnswer, **openapi.RISK)
+    async def risk(request: Request, body: RiskRequest) -> Response:
+        """Chance of failure within the horizon. Equipment unknown to the lake comes with its attributes."""
+        return await answer(request, "maintenance", body, "risks")
+
+    @routes.post("/v1/quality", tags=["quality"], response_model=QualityAnswer, **openapi.QUALITY)
+    async def quality(request: Request, body: QualityRequest) -> Response:
+        """Score of each local day's readings and the chance that the next day needs estimation, as columns."""
+        return await answer(request, "quality", body, "quality")
 
     @routes.get("/healthz", tags=["operation"], response_model=Health, **openapi.HEALTH)
     async def healthz() -> Response:
-        """Whether the graph answers, with which models, on data until when; status 503 until all are ready."""
+        """Whether the graph answers, with which models, on data until when.
+
+        Ready once a model is, and every model that the registry holds is; status 503 until then.
+        """
         found = await graph.status()
         models = [] if isinstance(found, Refusal) else [ServedModel(**facts) for facts in found]
-        ready = bool(models) and all(model.ready for model in models)
-        health = Health(live=True, ready=ready, models=models)
-        headers = {} if ready else {"Retry-After": "5"}
-        return JSONResponse(health.model_dump(mode="json"), 200 if ready else 503, headers)
+        health = Health.of(models)
+        headers = {} if health.ready else {"Retry-After": "5"}
+        return JSONResponse(health.model_dump(mode="json"), 200 if health.ready else 503, headers)
 
     @routes.get("/v1/models", tags=["operation"], response_model=list[ServedModel], **openapi.MODELS)
     async def models() -> Response:
@@ -115,17 +117,6 @@ def _routes(graph: Graph, limits: Limits) -> APIRouter:
         return RedirectResponse("docs")
 
     return routes
-
-
-def _check_media(request: Request) -> None:
-    media, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if media.strip().lower() != "application/json" or charset not in ("", "utf-8"):
-        found = request.headers.get("content-type", "nothing")[:100]
-        wanted = "Content-Type: wanted application/json in UTF-8"
-        raise Refused(Refusal(415, "unsupported_media_type", f"{wanted}, found {found}.", "Content-Type"))
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Refused(Refusal(415, "unsupported_media_type", "Send the body uncompressed.", "Content-Encoding"))
 
 
 def _or_refused(found: Any) -> Any:

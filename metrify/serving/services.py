@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from metrify.cluster import address_file
 from metrify.errors import ServiceFailed, UnreadableFile
@@ -179,8 +179,15 @@ def _graph(record: _Record) -> ServiceStatus:
     health = launch.health(address)
     if health is None:
         return ServiceStatus("graph", address, "silent")
-    models = ", ".join(model["model"] or model["reason"] or "" for model in health["models"])
+    models = ", ".join(map(_in_short, health["models"]))
     return ServiceStatus("graph", address, "running" if health["ready"] else "not ready", models)
+
+
+def _in_short(model: Mapping[str, Any]) -> str:
+    """One of the graph's models in the words of a table's cell."""
+    if model["ready"]:
+        return model["model"]
+    return f"no {model['wanted']}" if model["absent"] else f"{model['wanted']}: {model['reason']}"
 
 
 def _fresh(workspace: Workspace) -> _Record:

@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from metrify.errors import BadValue, NoSuchModel
-from metrify.settings import Workspace
+from metrify.errors import NoSuchModel
+from metrify.serving.wanted import Wanted
+from metrify.settings import Settings, Workspace
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
     from metrify.registry import Registry, Version
 
-__all__ = ["Answers", "RegistrySource", "Served", "Source"]
+__all__ = ["SCORERS", "RegistrySource", "Scorer", "Served", "Source"]
 
-WANTED = re.compile(r"(?P<alias>\w+)|(?P<family>[^@:]+)[@:](?P<version>\w+)")
+SCORERS = {
+    "forecasting": "metrify.scoring.forecast:Forecaster",
+    "anomaly": "metrify.scoring.anomalies:AnomalyScorer",
+    "maintenance": "metrify.scoring.risk:RiskScorer",
+    "quality": "metrify.scoring.quality:QualityScorer",
+}
+"""What answers for a task; strings, so that a replica loads only its own."""
 
 
-class Answers(Protocol):
-    """What the forecasting deployment asks of `metrify.scoring.forecast.Forecaster`."""
+class Scorer(Protocol):
+    """What every scorer of metrify.scoring does beside answering; it also knows its `meters` or its `assets`."""
 
-    @property
-    def meters(self) -> frozenset[str]: ...
     @property
     def until(self) -> np.datetime64 | None: ...
     @property
     def lake_version(self) -> int: ...
     def refresh(self) -> bool: ...
-    def answer(
-        self,
-        meter_ids: list[str],
-        issue_time: np.datetime64 | None = None,
-        horizon: str | None = None,
-        *,
-        history: dict[str, Any] | None = None,
-        allow_fallback: bool = True,
-    ) -> pd.DataFrame: ...
 
 
 @dataclass(frozen=True)
@@ -49,8 +44,10 @@ class Served:
 
     name: str
     """family and version, such as forecasting/lightgbm:3"""
-    unit: str
-    forecaster: Answers
+    unit: str | None
+    """of the quantities in its answers; None where these have none"""
+    scorer: Any
+    """a Scorer, with the `answer` of its task"""
     facts: dict[str, Any]
     """release, aliases, registered and metrics of `messages.ServedModel`"""
 
@@ -58,54 +55,60 @@ class Served:
 class Source(Protocol):
     """Says which model should answer now, and loads it."""
 
+    @property
+    def wanted(self) -> Wanted: ...
     def current(self) -> str: ...
     def load(self) -> Served: ...
 
 
 class RegistrySource:
-    """The model of a task that the registry's alias points at right now."""
+    """The model that the registry's alias points at right now."""
 
-    def __init__(self, home: str, task: str, wanted: str, open_registry: Callable[[str], Registry] | None = None):
-        """`wanted` is `champion`, `family@alias` or `family:version`. Raises BadValue for anything else."""
-        self._home, self._task = home, task
+    def __init__(self, home: str, wanted: Wanted, open_registry: Callable[[str], Registry] | None = None):
+        self.wanted = wanted
+        self._home = home
         self._open = open_registry or _open
-        found = WANTED.fullmatch(wanted)
-        if not found or (found["alias"] or "champion") != "champion":
-            raise BadValue(f"models.{task}", "champion, family@alias or family:version", wanted)
-        self._family, self._version = found["family"], found["version"]
 
     def current(self) -> str:
         """Name and version of the model that should answer. Raises NoSuchModel, RegistryError."""
-        return str(self._wanted())
+        return str(self._version())
 
     def load(self) -> Served:
-        """That model over the lake's latest readings. Raises NoSuchModel, RegistryError, EmptyTable."""
-        from metrify.schema import READING
-        from metrify.scoring.forecast import Forecaster
-
-        wanted = self._wanted()
-        model, version = self._registry.load(wanted.name, wanted.version)
+        """That model over the lake's latest data. Raises NoSuchModel, RegistryError, NoData."""
+        found = self._version()
+        model, version = self._registry.load(found.name, found.version)
         workspace = self._registry.workspace
-        unit = READING[workspace.settings.forecasting.target].unit
         facts = {
             "release": version.release,
-            "aliases": list(wanted.aliases),
+            "aliases": list(found.aliases),
             "registered": version.created,
             "metrics": version.metrics,
         }
-        return Served(str(version), unit, Forecaster(workspace, model, str(version)), facts)
+        scorer = _scorer(self.wanted.task)(workspace, model, str(version))
+        return Served(str(version), _unit(self.wanted.task, workspace.settings), scorer, facts)
 
     @cached_property
     def _registry(self) -> Registry:
         return self._open(self._home)  # in the replica, not where the graph is put together
 
-    def _wanted(self) -> Version:
-        if self._family:
-            return self._registry.version(self._family, self._version)
-        found = self._registry.champion(self._task)
+    def _version(self) -> Version:
+        if self.wanted.family:
+            return self._registry.version(self.wanted.family, self.wanted.version)
+        found = self._registry.champion(self.wanted.task)
         if found is None:
-            raise NoSuchModel(self._task, "champion", map(str, self._registry.versions()))
+            raise NoSuchModel(self.wanted.task, "champion", map(str, self._registry.versions()))
         return found
+
+
+def _scorer(task: str) -> Callable[..., Scorer]:
+    module, name = SCORERS[task].split(":")
+    return getattr(import_module(module), name)
+
+
+def _unit(task: str, settings: Settings) -> str | None:
+    from metrify.schema import READING
+
+    return READING[settings.forecasting.target].unit if task in ("forecasting", "anomaly") else None
 
 
 def _open(home: str) -> Registry:

@@ -16,9 +16,10 @@ from metrify.lake.bucketpass import BucketFiles, over_buckets
 from metrify.lake.commit import Part, commit, write_part
 from metrify.lake.panels import meter_groups
 from metrify.lake.tables import Lake
-from metrify.schema import FINDING, READING, TIME
+from metrify.schema import FINDING, READING, READING_HISTORY, TIME
 from metrify.settings import Workspace
-from metrify.vee.rules import RULES, findings, validate
+from metrify.vee.repeats import Repeats
+from metrify.vee.rules import RULES, Evidence, findings, flagged, validate
 
 __all__ = ["ValidationReport", "validate_lake"]
 
@@ -53,7 +54,7 @@ def validate_lake(
         raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
     root = workspace.lake / FINDING.name
     report, parts = ValidationReport(), []
-    results = over_buckets(lake, (READING,), ValidationWorker, (workspace,), actors=actors)
+    results = over_buckets(lake, (READING, READING_HISTORY), ValidationWorker, (workspace,), actors=actors)
     for done, (buckets, (some, written)) in enumerate(results, 1):
         report.add(some)
         parts += written
@@ -74,19 +75,24 @@ class ValidationWorker:
 
     def __call__(self, bucket: BucketFiles) -> tuple[ValidationReport, list[Part]]:
         target = self._settings.forecasting.target
-        columns = ["meter_id", "timestamp", target, "available_at"]
-        readings = pa.concat_tables(
-            pq.read_table(file, columns=columns, read_dictionary=["meter_id"], partitioning=None)
-            for file in bucket.files[READING.name]
-        )
+        readings = self._read(bucket.files[READING.name])
+        superseded = bucket.files.get(READING_HISTORY.name)
+        repeats = Repeats.of(readings, self._read(superseded), target) if superseded else None
         report, found = ValidationReport(readings=readings.num_rows), []
         for group in meter_groups(readings, target, self._meters, self._settings.site):
-            flags = validate(group.panel, group.signed, self._settings.vee)
+            repeated = repeats.on(group.panel) if repeats else None
+            flags = validate(Evidence(group.panel, group.signed, repeated), self._settings.vee)
             report.meters += len(group.panel.meter_ids)
-            for bit, rule in enumerate(RULES):
-                report.intervals[rule.name] += int(np.count_nonzero(flags & np.uint32(1 << bit)))
+            for rule in RULES:
+                report.intervals[rule.name] += int(np.count_nonzero(flagged(flags, rule.name)))
             found.append(findings(group.panel, flags))
         return report, self._write(pd.concat(found, ignore_index=True), bucket.bucket)
+
+    def _read(self, files: list[str]) -> pa.Table:
+        columns = ["meter_id", "timestamp", self._settings.forecasting.target, "available_at"]
+        return pa.concat_tables(
+            pq.read_table(file, columns=columns, read_dictionary=["meter_id"], partitioning=None) for file in files
+        )
 
     def _write(self, found: pd.DataFrame, bucket: int) -> list[Part]:
         found["found_at"] = pd.Timestamp.now("UTC").tz_localize(None)

@@ -9,100 +9,64 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrify.errors import BadValue, UnknownKeys, UnknownName
-from metrify.features.frame import Sources, forecast_frame
-from metrify.features.rows import Calendar, issue_times
+from metrify.errors import BadValue, NoData, UnknownKeys, UnknownName
+from metrify.features.calendar import FEATURES as CALENDAR
 from metrify.models.base import Batch, Choice, Model, Span
 from metrify.models.catalog import FAMILIES, families, family, load
-from metrify.panel import Panel
-from metrify.schema import LEVELS, level_column
+from tests.models.fleet import batches
 
 QUICK = {"forecasting/lightgbm": {"n_estimators": 30, "min_data_in_leaf": 20, "threads": 2}}
 """Settings that keep the suite short; families without an entry run with their defaults."""
-DAYS = 60
-LEVEL_COLUMNS = [level_column(level) for level in LEVELS]
 
 every_family = pytest.mark.parametrize("name", list(FAMILIES))
 
 
-@lru_cache(maxsize=1)
-def feature_rows() -> pd.DataFrame:
-    """Three meters x 60 days: an ordinary one, one that exports more than it takes, one with gaps; and short ones."""
-    random = np.random.default_rng(3)
-    hours = np.arange(DAYS * 24)
-    shape = 0.4 + 0.3 * np.sin(2 * np.pi * (hours % 24 - 12) / 24) ** 2 + 0.1 * (hours // 24 % 7 >= 5)
-    values = (shape * random.gamma(8.0, 1 / 8, (5, len(hours)))).astype(np.float32)
-    values[1] -= 0.8  # exports
-    values[2, random.random(len(hours)) < 0.3] = np.nan
-    values[3, :-3] = np.nan  # three readings
-    values[4] = np.nan  # none
-    ids = np.array(["ordinary", "exporter", "gappy", "three readings", "silent"])
-    panel = Panel(ids, np.datetime64("2013-03-01", "s"), 60, values)
-    meters = pd.DataFrame({"pv_kw": [None, 5.0, None, None, None], "location": ""}, index=ids)
-    sources = Sources(panel, panel, Calendar("Europe/London", "GB", "ENG"), meters)
-    # the last issue is the end of the data, so that even the three readings are in its past
-    issues = issue_times(panel.start, panel.end + np.timedelta64(1, "h"), "00:00", "UTC")
-    rows = forecast_frame(sources, issues, "1d").table().to_pandas()
-    for column in ("issue_time", "timestamp"):
-        rows[column] = rows[column].dt.tz_localize(None).astype("datetime64[s]")
-    return rows.sort_values(["issue_time", "timestamp", "meter_id"], ignore_index=True)
+def teach(name: str, train: Batch) -> Model:
+    return family(name).configured(QUICK.get(name, {})).fit(train)
 
 
-def split() -> tuple[Batch, Batch]:
-    rows = feature_rows()
-    cut = np.datetime64("2013-04-20", "s")
-    early = rows[(rows["timestamp"] < cut) & rows["target"].notna()]
-    return Batch(early), Batch(rows[rows["issue_time"] >= cut])
+def given(name: str) -> tuple[Batch, Batch]:
+    return batches(family(name).needs.frame)
 
 
 @lru_cache(maxsize=8)
 def fitted(name: str) -> Model:
-    return family(name).configured(QUICK.get(name, {})).fit(split()[0])
+    return teach(name, given(name)[0])
 
 
 @every_family
 def test_answers_one_row_per_row_with_the_columns_of_its_table(name: str) -> None:
-    _, test = split()
+    _, test = given(name)
     answer = fitted(name).predict(test)
+    table = fitted(name).produces
     assert answer.index.equals(test.rows.index)
-    assert set(answer.columns) <= set(fitted(name).produces.names)
-    for column in ("meter_id", "issue_time", "timestamp", "lead_minutes"):
-        assert (answer[column].to_numpy() == test.rows[column].to_numpy()).all()
+    assert set(answer.columns) <= set(table.names)
+    for key in set(table.key) - {"model"}:
+        assert (answer[key].to_numpy() == test.rows[key].to_numpy()).all()
+    required = {column.name for column in table.columns if column.required} - {"model"}
+    assert required <= set(answer.columns)
+    assert answer[sorted(required)].notna().all().all()
 
 
 @every_family
-def test_quantiles_are_finite_and_in_order_also_where_a_meter_exports(name: str) -> None:
-    answer = fitted(name).predict(split()[1])
-    quantiles = answer[LEVEL_COLUMNS].to_numpy()
-    assert np.isfinite(quantiles).all()
-    assert np.isfinite(answer["mean"]).all()
-    assert (np.diff(quantiles, axis=1) >= 0).all()
-    exporter = answer["meter_id"] == "exporter"
-    assert (answer["q50"][exporter] < 0).any()
+def test_a_row_without_an_answer_says_why(name: str) -> None:
+    answer = fitted(name).predict(given(name)[1])
+    point = {"FORECAST": "q50", "ANOMALY": "score", "RISK": "probability", "QUALITY": "estimation_risk"}
+    unanswered = answer[answer[point[fitted(name).produces.name]].isna()]
+    assert (unanswered["reason"].str.len() > 5).all()
+    assert len(unanswered) < len(answer) / 2
 
 
 @every_family
-def test_eighty_percent_intervals_hold_about_that(name: str) -> None:
-    _, test = split()
-    answer = fitted(name).predict(test)
-    usual = test.rows["meter_id"].isin(["ordinary", "exporter"]) & test.rows["target"].notna()
-    inside = test.rows["target"][usual].between(answer["q10"][usual], answer["q90"][usual]).mean()
-    assert 0.65 < inside < 0.95
-
-
-@every_family
-def test_beats_a_forecast_of_the_meters_mean(name: str) -> None:
-    _, test = split()
-    answer = fitted(name).predict(test)
-    usual = (test.rows["meter_id"] == "ordinary") & test.rows["target"].notna()
-    error = (answer["q50"] - test.rows["target"])[usual].abs().mean()
-    flat = (test.rows["level_28d"] - test.rows["target"])[usual].abs().mean()
-    assert error < flat
+def test_the_target_is_not_looked_at_when_it_answers(name: str) -> None:
+    _, test = given(name)
+    blind = Batch(test.rows.drop(columns="target", errors="ignore"))
+    pd.testing.assert_frame_equal(fitted(name).predict(blind), fitted(name).predict(test))
 
 
 @every_family
 def test_save_and_load_give_an_equal_model(name: str, tmp_path) -> None:
-    model, (_, test) = fitted(name), split()
+    model, (_, test) = fitted(name), given(name)
     model.save(tmp_path / "model")
     again = load(tmp_path / "model")
     assert again == model
@@ -111,50 +75,53 @@ def test_save_and_load_give_an_equal_model(name: str, tmp_path) -> None:
 
 @every_family
 def test_the_same_seed_and_rows_give_the_same_answers(name: str) -> None:
-    train, test = split()
-    twin = family(name).configured(QUICK.get(name, {})).fit(train)
-    pd.testing.assert_frame_equal(twin.predict(test), fitted(name).predict(test))
+    train, test = given(name)
+    pd.testing.assert_frame_equal(teach(name, train).predict(test), fitted(name).predict(test))
 
 
 @every_family
-def test_short_history_gets_the_named_fallback_with_its_reason(name: str) -> None:
-    answer = fitted(name).predict(split()[1])
-    three = answer[(answer["meter_id"] == "three readings")]
-    silent = answer[answer["meter_id"] == "silent"]
-    last = three[three["issue_time"] == three["issue_time"].max()]
-    assert last["reason"].str.contains("short history").all()
-    assert silent["reason"].str.contains("no history").all()
-    assert (answer["reason"][answer["meter_id"] == "ordinary"] == "").all()
-
-
-@every_family
-def test_missing_features_are_no_error(name: str) -> None:
-    _, test = split()
+def test_missing_features_are_no_error_and_no_other_rows_concern(name: str) -> None:
+    _, test = given(name)
     rows = test.rows.copy()
-    weather = [column for column in rows if column.startswith(("forecast_", "temperature_", "solar_"))]
-    assert rows[weather].isna().all().all()
-    rows.loc[rows.index[::3], [c for c in rows if c.startswith("slot_")]] = np.nan
-    answer = fitted(name).predict(Batch(rows))
-    assert np.isfinite(answer[LEVEL_COLUMNS].to_numpy()).all()
+    rows.loc[rows.index[::3], measured_features(name, rows)] = np.nan
+    answer, whole = fitted(name).predict(Batch(rows)), fitted(name).predict(test)
+    assert len(answer) == len(rows)
+    kept = np.arange(len(rows)) % 3 > 0
+    pd.testing.assert_frame_equal(answer[kept], whole[kept])
 
 
 @every_family
 def test_gaps_in_the_training_rows_do_not_spoil_the_others(name: str) -> None:
-    train, test = split()
+    train, test = given(name)
     rows = train.rows.copy()
-    rows.loc[rows.index[::10], [c for c in rows if c.startswith(("slot_", "lag_", "smooth_"))]] = np.nan
-    answer = family(name).configured(QUICK.get(name, {})).fit(Batch(rows)).predict(test)
-    assert (answer["reason"][answer["meter_id"] == "ordinary"] == "").all()
+    rows.loc[rows.index[::10], measured_features(name, rows)] = np.nan
+    answer, whole = teach(name, Batch(rows)).predict(test), fitted(name).predict(test)
+    assert answer.isna().equals(whole.isna())
+
+
+def measured_features(name: str, rows: pd.DataFrame) -> list[str]:
+    """Those that may be missing: what the calendar says never is."""
+    always = {feature.name for feature in CALENDAR}
+    names = [column for column in fitted(name).needs.features if column not in always]
+    return [column for column in names if pd.api.types.is_float_dtype(rows[column])]
 
 
 @every_family
 def test_rows_do_not_disturb_each_other(name: str) -> None:
-    """A request for one meter answers as a batch of all does."""
-    _, test = split()
+    """A request for one subject answers as a batch of all does."""
+    _, test = given(name)
     whole = fitted(name).predict(test)
-    for meter in ("ordinary", "gappy", "silent"):
-        mine = test.rows["meter_id"] == meter
+    subject = fitted(name).produces.key[0]
+    for one in test.rows[subject].unique()[:3]:
+        mine = test.rows[subject] == one
         pd.testing.assert_frame_equal(fitted(name).predict(Batch(test.rows[mine])), whole[mine])
+
+
+@every_family
+def test_nothing_to_learn_from_is_said(name: str) -> None:
+    train, _ = given(name)
+    with pytest.raises(NoData):
+        teach(name, Batch(train.rows.iloc[:0]))
 
 
 @every_family
@@ -182,17 +149,17 @@ def test_every_corner_of_the_space_makes_a_model(name: str) -> None:
 
 @every_family
 def test_needs_names_only_features_that_exist(name: str) -> None:
-    rows = feature_rows()
     needs = family(name).needs
     assert needs.features
-    assert set(needs.features) <= set(rows.columns)
+    assert set(needs.features) <= set(given(name)[1].rows.columns)
 
 
 def test_listing_families_loads_none_of_them() -> None:
     assert families("forecasting") == [name for name in FAMILIES if name.startswith("forecasting/")]
-    for path in FAMILIES.values():
+    for name, path in FAMILIES.items():
         module, attribute = path.split(":")
         assert issubclass(getattr(importlib.import_module(module), attribute), Model)
+        assert family(name).family == name
 
 
 def test_a_family_that_does_not_exist_is_named_with_the_nearest() -> None:

@@ -7,8 +7,8 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from metrify.metrics import score
-from metrify.report import Facts, Link, Quality, Report, Stage
+from metrify.metrics.forecasts import score
+from metrify.report import Facts, Link, Quality, Report, Stage, TaskResult
 from metrify.schema import LEVELS, level_column
 
 ZONE = "America/Chicago"
@@ -105,10 +105,39 @@ def make_report(meters: int = 17) -> Report:
         served=rows.groupby("meter_id").tail(24).head(48).drop(columns="actual").assign(model="forecasting/lightgbm:3"),
         importance=pd.DataFrame({"feature": [f"median_{d}d" for d in range(1, 21)], "gain": 1000 / np.arange(1, 21)}),
         settings={"trees": 400, "leaves": 63, "learning_rate": 0.05, "min_rows": 120, "calibrate": True},
+        tasks=make_tasks(),
         links=(
             Link("MLflow", "http://127.0.0.1:5000", "make up"),
             Link("Ray dashboard", "http://127.0.0.1:8265", "make up"),
             Link("API docs", "http://127.0.0.1:8000/docs", "make up"),
         ),
         limits=("One year of 17 homes of one place.", "Weather of the target day is not used."),
+    )
+
+
+def make_tasks(seed: int = 5) -> tuple[TaskResult, ...]:
+    """The tasks beside forecasting: a drop and a spike of one meter, 400 assets, four weeks of six meters."""
+    random = np.random.default_rng(seed)
+    times = pd.date_range("2024-03-04", periods=24 * 10, freq="h")
+    usual = 0.5 + 0.3 * np.sin(np.arange(len(times)) / 24 * 2 * np.pi)
+    value, target = usual * random.uniform(0.8, 1.2, len(times)), np.zeros(len(times))
+    value[100:160] *= 0.1
+    value[200] = 6.0
+    target[100:160] = target[200] = 1
+    detected = pd.DataFrame({"timestamp": times, "value": value, "usual": usual, "target": target})
+    chance = random.beta(1, 8, 400)
+    risks = pd.DataFrame({"probability": chance, "actual": (random.random(400) < chance).astype(float)})
+    days = pd.MultiIndex.from_product([[f"Building_{n}" for n in range(6)], pd.date_range("2024-03-04", periods=28)])
+    scores = days.to_frame(index=False, name=["meter_id", "local_date"])
+    scores["score"] = np.where(random.random(len(scores)) < 0.1, random.uniform(20, 99, len(scores)), 100.0)
+    families = {"family": ["x/best", "as usual"], "role": ["champion", "baseline"], "seconds": [2.5, np.nan]}
+    league = pd.DataFrame({**families, "auc_roc": [0.912, 0.5], "f1": [0.7, np.nan]})
+    shown = {"auc_roc": "AUC-ROC", "f1": "F1"}
+    served = pd.DataFrame({"Subject": ["M-1 & co"], "Score": [3.14159], "Reason": ["9 kWh where 0.4 is usual"]})
+    detected["verdict"] = detected["target"] > 0
+    pictures = {"anomaly": detected, "maintenance": risks, "quality": scores}
+    titles = {"anomaly": "Anomalies", "maintenance": "Maintenance", "quality": "Data quality"}
+    return tuple(
+        TaskResult(task, titles[task], f"What {task} is.", "AUC: more is better.", league, shown, picture, served)
+        for task, picture in pictures.items()
     )

@@ -38,7 +38,7 @@ def test_headings_and_figures_are_shown_and_nothing_is_asked_for(browser: Browse
     assert headings[0] == "Day-ahead forecasts of 17 homes"
     assert {"League", "Forecasts against what came true", "Errors", "The run"} <= set(headings)
     shown = "[...document.querySelectorAll('svg')].filter(svg => svg.getBoundingClientRect().height > 100).length"
-    assert browser.ask(shown) == 7  # of each figure the one for this width
+    assert browser.ask(shown) == 10  # of each figure the one for this width
     asked = [
         event["params"]["request"]["url"] for event in browser.events if event["method"] == "Network.requestWillBeSent"
     ]

@@ -11,7 +11,7 @@ import pytest
 from matplotlib import dates
 from PIL import Image
 
-from metrify.metrics import score, score_by
+from metrify.metrics.forecasts import score, score_by
 from metrify.report import accuracy, canvas, plots
 from metrify.report.frames import answers, chosen_meters, last_days, with_gaps
 from metrify.report.palette import PALETTE

@@ -8,40 +8,56 @@ from typing import Any
 
 import httpx
 
+from metrify.serving import examples
 from metrify.serving.args import Limits
 from metrify.serving.guard import Guard
-from metrify.serving.messages import ForecastRequest
+from metrify.serving.messages import MeterRequest, RiskRequest
 from metrify.serving.refusals import Refusal
+from metrify.serving.router import Answered
 from metrify.serving.routes import make_api
 
 JSON = {"content-type": "application/json"}
-LIMITS = Limits(max_body_bytes=100_000, max_meters=3, max_horizon_days=7)
-COLUMNS = ("mean", "q05", "q10", "q25", "q50", "q75", "q90", "q95")
-READY = {"task": "forecasting", "ready": True, "reason": None, "model": "forecasting/fake:1"}
+LIMITS = Limits(
+    max_body_bytes=100_000,
+    max_meters=3,
+    max_assets=3,
+    max_horizon_days=7,
+    max_period_days=7,
+    max_quality_days=30,
+)
+READY = {
+    "task": "forecasting",
+    "wanted": "forecasting@champion",
+    "ready": True,
+    "reason": None,
+    "model": "forecasting/fake:1",
+}
+ABSENT = {"task": "quality", "wanted": "quality@champion", "ready": False, "absent": True, "reason": "no champion"}
 
 
 @dataclass
 class FakeGraph:
-    """Answers what it is told to, and remembers what it was asked."""
+    """Answers with fakes of the scorers, or what it is told to, and remembers what it was asked."""
 
-    answer: list[dict[str, Any]] | Refusal | Exception | None = None
+    answered: Refusal | Exception | None = None
     models: list[dict[str, Any]] | Refusal = field(default_factory=lambda: [READY])
-    asked: list[ForecastRequest] = field(default_factory=list)
+    asked: list[Any] = field(default_factory=list)
 
-    async def forecast(self, request: ForecastRequest) -> list[dict[str, Any]] | Refusal:
+    async def answer(self, task: str, request: MeterRequest | RiskRequest) -> Answered | Refusal:
         self.asked.append(request)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return [_flat(meter) for meter in request.meters] if self.answer is None else self.answer
+        if isinstance(self.answered, Exception):
+            raise self.answered
+        return _flat(task, request.ids) if self.answered is None else self.answered
 
     async def status(self) -> list[dict[str, Any]] | Refusal:
         return self.models
 
 
-def _flat(meter: str) -> dict[str, Any]:
-    facts = {"meter_id": meter, "model": "forecasting/fake:1", "interval_minutes": 30, "unit": "kWh", "reason": None}
-    times = {"issue_time": "2026-03-29T00:00:00Z", "timestamp": ["2026-03-29T00:00:00Z", "2026-03-29T00:30:00Z"]}
-    return facts | times | {name: [0.5, None] for name in COLUMNS}
+def _flat(task: str, ids: list[str]) -> Answered:
+    found = examples.ANSWERS[task]
+    (subject,) = next(value for key, value in found.items() if key not in ("request_id", "degraded", "members"))
+    key = next(iter(subject))
+    return Answered([subject | {key: name} for name in ids], found["members"])
 
 
 def ask(
@@ -57,6 +73,11 @@ def ask(
     return asyncio.run(asked())
 
 
+def post(path: str, body: str | bytes, graph: FakeGraph | None = None, **changed: Any) -> httpx.Response:
+    """POST a raw body."""
+    return ask("POST", path, graph, content=body, **({"headers": JSON} | changed))
+
+
 def forecast(body: str | bytes, graph: FakeGraph | None = None, **changed: Any) -> httpx.Response:
     """POST a raw body to /v1/forecast."""
-    return ask("POST", "/v1/forecast", graph, content=body, **({"headers": JSON} | changed))
+    return post("/v1/forecast", body, graph, **changed)

@@ -8,10 +8,29 @@ import re
 import pytest
 
 from metrify.models.forecasting.profile import FALLBACK
-from metrify.serving.messages import ErrorBody, ForecastAnswer, ForecastRequest, Health, ServedModel
+from metrify.serving.args import Limits
+from metrify.serving.messages import (
+    AnomalyAnswer,
+    AnomalyRequest,
+    ErrorBody,
+    ForecastAnswer,
+    ForecastRequest,
+    Health,
+    QualityAnswer,
+    QualityRequest,
+    RiskAnswer,
+    RiskRequest,
+    ServedModel,
+)
 from tests.serving.door import ask
 
-FORECAST_ERRORS = {"400", "404", "408", "413", "415", "422", "500", "503"}
+ERRORS = {"400", "404", "408", "413", "415", "500", "503"}
+QUESTIONS = {
+    "/v1/forecast": (ForecastRequest, ForecastAnswer, ERRORS | {"422"}),
+    "/v1/anomalies": (AnomalyRequest, AnomalyAnswer, ERRORS),
+    "/v1/maintenance/risk": (RiskRequest, RiskAnswer, ERRORS),
+    "/v1/quality": (QualityRequest, QualityAnswer, ERRORS),
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,18 +43,20 @@ def examples(content: dict) -> list:
     return [content["example"]] if "example" in content else [found["value"] for found in content["examples"].values()]
 
 
-def test_every_example_request_is_valid(document):
-    operation = document["paths"]["/v1/forecast"]["post"]
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_every_example_request_is_valid(document, path):
+    operation = document["paths"][path]["post"]
     found = examples(operation["requestBody"]["content"])
-    assert len(found) >= 4
+    assert len(found) >= 3
     for request in found:
-        ForecastRequest.model_validate(request)
+        QUESTIONS[path][0].model_validate_json(json.dumps(request)).check(Limits())
 
 
-def test_every_error_has_an_example_of_the_one_shape(document):
-    responses = document["paths"]["/v1/forecast"]["post"]["responses"]
-    assert set(responses) == {"200"} | FORECAST_ERRORS
-    for status in FORECAST_ERRORS:
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_every_error_has_an_example_of_the_one_shape(document, path):
+    responses, errors = document["paths"][path]["post"]["responses"], QUESTIONS[path][2]
+    assert set(responses) == {"200"} | errors
+    for status in errors:
         for example in examples(responses[status]["content"]):
             ErrorBody.model_validate(example)
         assert responses[status]["description"]
@@ -55,7 +76,8 @@ def test_the_default_issue_time_is_that_of_the_lake(document):
 
 
 def test_answers_have_examples_of_their_shape(document):
-    shapes = {"/v1/forecast": ForecastAnswer, "/healthz": Health, "/v1/models": ServedModel}
+    shapes = {path: answer for path, (_, answer, _) in QUESTIONS.items()}
+    shapes |= {"/healthz": Health, "/v1/models": ServedModel}
     for path, shape in shapes.items():
         (operation,) = document["paths"][path].values()
         (example,) = examples(operation["responses"]["200"]["content"])

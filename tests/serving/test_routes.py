@@ -10,7 +10,7 @@ import pytest
 from metrify.serving.args import Limits
 from metrify.serving.messages import ErrorBody, ForecastAnswer
 from metrify.serving.refusals import Refusal, overloaded, too_slow
-from tests.serving.door import LIMITS, FakeGraph, ask, forecast
+from tests.serving.door import ABSENT, LIMITS, READY, FakeGraph, ask, forecast
 
 HISTORY = {"meter_id": "M", "start": "2026-03-27T00:00:00+01:00", "interval_minutes": 30, "kwh": [1, 0.5, None]}
 
@@ -30,13 +30,15 @@ def test_one_meter():
     assert response.status_code == 200
     assert [found.meter_id for found in answer.forecasts] == ["M"]
     assert answer.request_id
+    assert not answer.degraded
+    assert [member.model for member in answer.members] == ["forecasting/lightgbm:3"]
 
 
 def test_an_answer_is_a_table_for_pandas():
     found = forecast('{"meter_ids": ["B", "A"]}').json()["forecasts"]
     table = pd.concat(pd.DataFrame(one) for one in found)
     assert table["meter_id"].tolist() == ["B", "B", "A", "A"]
-    assert table["q50"].tolist()[0] == 0.5
+    assert table["q50"].tolist()[0] == 0.2
     assert pd.to_datetime(table["timestamp"]).dt.tz is not None
 
 
@@ -44,7 +46,7 @@ def test_the_graph_is_asked_for_what_the_client_meant():
     graph = FakeGraph()
     forecast(body(issue_time="2026-03-29T02:00:00+02:00", horizon="36h", allow_fallback=False, history=HISTORY), graph)
     (asked,) = graph.asked
-    assert asked.meters == ["M"]
+    assert asked.ids == ["M"]
     assert (asked.issue_time.isoformat(), asked.horizon, asked.allow_fallback) == (
         "2026-03-29T00:00:00+00:00",
         "36h",
@@ -57,7 +59,7 @@ def test_the_graph_is_asked_for_what_the_client_meant():
 def test_history_alone_names_its_meters():
     graph = FakeGraph()
     assert forecast(json.dumps({"history": [HISTORY, HISTORY | {"meter_id": "N"}]}), graph).status_code == 200
-    assert graph.asked[0].meters == ["M", "N"]
+    assert graph.asked[0].ids == ["M", "N"]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_a_wrong_method_is_told_the_right_one():
     ],
 )
 def test_refusals_of_the_graph_come_through(refusal, later):
-    response = forecast('{"meter_id": "M"}', FakeGraph(answer=refusal))
+    response = forecast('{"meter_id": "M"}', FakeGraph(answered=refusal))
     found = error(response)
     assert (response.status_code, found.error, found.message) == (refusal.status, refusal.error, refusal.message)
     assert (found.field, found.fallback) == (refusal.field, refusal.fallback)
@@ -186,7 +188,7 @@ def test_refusals_of_the_graph_come_through(refusal, later):
 
 
 def test_a_crash_shows_no_cause():
-    response = forecast('{"meter_id": "M"}', FakeGraph(answer=ZeroDivisionError("secret")))
+    response = forecast('{"meter_id": "M"}', FakeGraph(answered=ZeroDivisionError("secret")))
     assert (response.status_code, error(response).error) == (500, "internal")
     assert "secret" not in response.text
 
@@ -195,7 +197,9 @@ def test_a_crash_shows_no_cause():
     ("models", "status", "ready"),
     [
         (FakeGraph().models, 200, True),
-        ([{"task": "forecasting", "ready": False, "reason": "no champion"}], 503, False),
+        ([READY, ABSENT], 200, True),
+        ([ABSENT], 503, False),
+        ([READY, ABSENT | {"absent": False}], 503, False),
         (overloaded(), 503, False),
     ],
 )

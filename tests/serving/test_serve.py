@@ -1,4 +1,4 @@
-"""The whole graph on Ray Serve, over a fake forecaster: what only processes and HTTP can show."""
+"""The whole graph of four tasks on Ray Serve, over fake scorers: what only processes and HTTP can show."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -14,12 +15,14 @@ import pytest
 from metrify.errors import ClusterError
 from metrify.serving.args import Limits, ServeArgs
 from metrify.serving.local import deployed
-from metrify.serving.messages import ErrorBody, ForecastAnswer
+from metrify.serving.messages import AnomalyAnswer, ErrorBody, ForecastAnswer, RiskAnswer
+from metrify.serving.wanted import Wanted
 from metrify.settings import Workspace
-from tests.serving.fakes import PromotedSource
+from tests.serving.fakes import FakeAnomalyScorer, FakeQualityScorer, FakeRiskScorer, FakeSource, PromotedSource
 
 JSON = {"content-type": "application/json"}
-ARGS = ServeArgs(refresh_seconds=0.2, threads=1, limits=Limits(max_body_bytes=1_000_000, max_queued=3))
+LIMITS = Limits(max_body_bytes=1_000_000, max_queued=3, member_seconds=3.0)
+ARGS = ServeArgs(refresh_seconds=0.2, threads=1, limits=LIMITS)
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +33,25 @@ def promoted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(ray_session: str, promoted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one of the two models of anomalies is told to do."""
+    path = tmp_path_factory.mktemp("orders") / "moody"
+    path.write_text("")
+    return path
+
+
+@pytest.fixture(scope="module")
+def url(ray_session: str, promoted: Path, orders: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     workspace = Workspace.open(tmp_path_factory.mktemp("serve") / "home")
-    with deployed(workspace, ARGS, sources={"forecasting": PromotedSource(path=str(promoted))}) as address:
+    moody, steady = (Wanted("anomaly", f"anomaly/{name}") for name in ("moody", "steady"))
+    sources = [
+        PromotedSource(path=str(promoted)),
+        FakeSource("anomaly/moody:1", moody, partial(FakeAnomalyScorer, orders=orders, score=2.0)),
+        FakeSource("anomaly/steady:2", steady, FakeAnomalyScorer),
+        FakeSource("maintenance/fake:1", Wanted("maintenance"), FakeRiskScorer),
+        FakeSource("", Wanted("quality"), FakeQualityScorer),
+    ]
+    with deployed(workspace, ARGS, sources=sources) as address:
         yield address
 
 
@@ -48,7 +67,7 @@ def promote(client: httpx.Client, promoted: Path, name: str) -> None:
     promoted.write_text(name)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        (model,) = client.get("/healthz").json()["models"]
+        model = client.get("/healthz").json()["models"][0]
         if model["model"] == name:
             return
         time.sleep(0.05)
@@ -63,7 +82,15 @@ def test_it_starts_before_the_first_promotion_and_says_so(url, promoted):
     if promoted.read_text():
         pytest.skip("another test has promoted a model already")
     health = httpx.get(f"{url}/healthz", timeout=30)
-    assert (health.status_code, health.json()["live"], health.json()["ready"]) == (503, True, False)
+    found = {model["wanted"]: (model["ready"], model["absent"]) for model in health.json()["models"]}
+    assert found == {
+        "forecasting@champion": (False, True),
+        "anomaly/moody@champion": (True, False),
+        "anomaly/steady@champion": (True, False),
+        "maintenance@champion": (True, False),
+        "quality@champion": (False, True),
+    }
+    assert (health.status_code, health.json()["ready"]) == (200, True)  # of what there is, all answers
     response = httpx.post(f"{url}/v1/forecast", json={"meter_id": "A"}, timeout=30)
     assert (response.status_code, error(response).error) == (503, "not_ready")
     assert int(response.headers["retry-after"]) > 0
@@ -99,6 +126,67 @@ def test_errors_of_every_floor_arrive_typed(client, fields, status, code):
     assert response.headers["x-request-id"] == found.request_id
     assert "secret" not in response.text
     assert "Traceback" not in response.text
+
+
+def test_two_models_judge_readings_together(client):
+    answer = AnomalyAnswer.model_validate(client.post("/v1/anomalies", json={"meter_ids": ["B", "A"]}).json())
+    assert [(member.model, member.answered) for member in answer.members] == [
+        ("anomaly/moody:1", True),
+        ("anomaly/steady:2", True),
+    ]
+    first = answer.anomalies[0]
+    assert (first.meter_id, first.model, answer.degraded) == ("B", "anomaly/moody:1 + anomaly/steady:2", False)
+    assert first.score == [0.5, 0.5, None, 3.0]
+    assert first.verdict == [False, False, False, True]
+
+
+@pytest.mark.parametrize(("order", "said"), [("crash", "Something failed inside"), ("sleep", "No answer within 3 s")])
+def test_a_model_that_fails_or_is_slow_drops_out(client, orders, order, said):
+    orders.write_text(order)
+    response = client.post("/v1/anomalies", json={"meter_id": "A"})
+    orders.write_text("")
+    answer = AnomalyAnswer.model_validate(response.json())
+    assert (response.status_code, answer.degraded) == (200, True)
+    moody, steady = answer.members
+    assert (moody.model, moody.answered, steady.answered) == ("anomaly/moody@champion", False, True)
+    assert said in moody.reason
+    assert "secret" not in response.text
+    assert answer.anomalies[0].score == [0.5, 0.5, None, 4.0]
+
+
+def test_a_client_s_slip_is_refused_though_members_could_drop_out(client):
+    response = client.post("/v1/anomalies", json={"meter_id": "X"})
+    assert (response.status_code, error(response).error, error(response).field) == (404, "unknown_meter", "meter_ids")
+
+
+def test_it_judges_equipment(client):
+    new = {"asset_id": "new", "kind": "meter", "installed_on": "2020-02-29"}
+    answer = RiskAnswer.model_validate(
+        client.post("/v1/maintenance/risk", json={"asset_ids": ["new", "D"], "assets": new}).json()
+    )
+    assert [(found.asset_id, found.probability) for found in answer.risks] == [("new", 0.06), ("D", 0.03)]
+    response = client.post("/v1/maintenance/risk", json={"asset_id": "X"})
+    assert (response.status_code, error(response).error) == (404, "unknown_asset")
+
+
+def test_a_task_without_a_champion_says_what_to_do(client):
+    response = client.post("/v1/quality", json={"meter_id": "A"})
+    assert (response.status_code, error(response).error) == (503, "not_ready")
+    assert "metrify train quality" in error(response).message
+
+
+def test_deployments_have_names_that_a_person_recognises(url):
+    from ray import serve
+
+    assert set(serve.status().applications["metrify"].deployments) == {
+        "Ingress",
+        "Router",
+        "Forecasting",
+        "Anomalies-moody",
+        "Anomalies-steady",
+        "Risk",
+        "Quality",
+    }
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime
+from importlib import import_module
 
 import pytest
 
-from metrify.errors import BadValue, NoSuchModel
+from metrify.errors import NoSuchModel
 from metrify.registry import Version
-from metrify.serving.source import RegistrySource
+from metrify.serving.args import TASKS
+from metrify.serving.source import SCORERS, RegistrySource
+from metrify.serving.wanted import Wanted
 
 VERSIONS = {
     ("forecasting/lightgbm", "champion"): Version("forecasting/lightgbm", 3, "r3", ("champion",)),
@@ -34,7 +37,7 @@ class FakeRegistry:
 
 
 def source(wanted: str, registry: FakeRegistry | None = None) -> RegistrySource:
-    return RegistrySource("", "forecasting", wanted, lambda _: registry or FakeRegistry())
+    return RegistrySource("", Wanted.parse("forecasting", wanted), lambda _: registry or FakeRegistry())
 
 
 @pytest.mark.parametrize(
@@ -59,13 +62,15 @@ def test_a_promotion_is_seen_at_the_next_look():
     assert asked.current() == "forecasting/seasonal:5"
 
 
-@pytest.mark.parametrize("wanted", ["challenger", "", "forecasting/lightgbm@", "@champion", "a:b:c", "a@champion:3"])
-def test_a_model_named_in_no_way_is_refused(wanted):
-    with pytest.raises(BadValue, match=r"models\.forecasting: wanted champion, family@alias or family:version"):
-        source(wanted)
-
-
 def test_it_travels_to_a_replica_before_it_opens_anything(tmp_path):
     home = tmp_path / "home"
-    assert pickle.loads(pickle.dumps(RegistrySource(str(home), "forecasting", "champion")))
+    assert pickle.loads(pickle.dumps(RegistrySource(str(home), Wanted("forecasting"))))
     assert not home.exists()
+
+
+def test_every_task_has_a_scorer_that_can_be_asked():
+    assert set(SCORERS) == set(TASKS)
+    for path in SCORERS.values():
+        module, name = path.split(":")
+        scorer = getattr(import_module(module), name)
+        assert {"answer", "refresh", "until", "lake_version"} <= set(dir(scorer))

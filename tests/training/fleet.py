@@ -10,7 +10,7 @@ from metrify.features.origin import Origin
 from metrify.lake.commit import commit, write_part
 from metrify.schema import FEATURE
 from metrify.settings import Workspace
-from tests.models.test_every_family import feature_rows
+from tests.models.fleet import feature_rows
 
 __all__ = ["meters_rows", "put_features"]
 

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from metrify.errors import BadValue, EmptyTable
-from metrify.training.backtest import BASELINES, backtest
+from metrify.training.backtest import backtest
+from metrify.training.forecasting import BASELINES, ForecastingTask
 from metrify.training.rows import Presence, known_at
 from metrify.training.split import folds, parse_time, within
-from tests.models.test_every_family import feature_rows
+from tests.models.fleet import feature_rows
 
 CUT = np.datetime64("2013-04-20", "s")
 
@@ -27,11 +28,13 @@ def issues(found: pd.DataFrame) -> np.ndarray:
 
 
 def test_the_league_ranks_families_and_baselines_by_wape() -> None:
-    result = backtest(rows(), {"forecasting/seasonal": {}}, folds(issues(rows()), train_until=CUT, test_until=None))
+    result = backtest(
+        ForecastingTask(rows()), {"forecasting/seasonal": {}}, folds(issues(rows()), train_until=CUT, test_until=None)
+    )
     assert set(result.league["family"]) == {"forecasting/seasonal", *BASELINES}
     assert result.league["wape"].is_monotonic_increasing
     seasonal = result.league.set_index("family").loc["forecasting/seasonal"]
-    mine = result.forecasts[result.forecasts["model"] == "forecasting/seasonal"].dropna(subset=["actual"])
+    mine = result.answers[result.answers["model"] == "forecasting/seasonal"].dropna(subset=["actual"])
     wape = (mine["q50"] - mine["actual"]).abs().sum() / mine["actual"].abs().sum()
     assert seasonal["wape"] == pytest.approx(wape)
     assert 0.6 < seasonal["coverage_80"] < 0.95
@@ -40,13 +43,13 @@ def test_the_league_ranks_families_and_baselines_by_wape() -> None:
 
 def test_what_came_after_the_cut_changes_no_forecast_issued_at_it() -> None:
     plan = folds(issues(rows()), train_until=CUT, test_until=CUT + np.timedelta64(1, "D"))
-    whole = backtest(rows(), {"forecasting/lightgbm": {"n_estimators": 10}}, plan)
+    whole = backtest(ForecastingTask(rows()), {"forecasting/lightgbm": {"n_estimators": 10}}, plan)
     other = rows()
     later = other["timestamp"].to_numpy() >= CUT
     other.loc[later, "target"] = 99.0
-    changed = backtest(other, {"forecasting/lightgbm": {"n_estimators": 10}}, plan)
-    np.testing.assert_array_equal(whole.forecasts["q50"], changed.forecasts["q50"])
-    assert not np.array_equal(whole.forecasts["actual"], changed.forecasts["actual"])
+    changed = backtest(ForecastingTask(other), {"forecasting/lightgbm": {"n_estimators": 10}}, plan)
+    np.testing.assert_array_equal(whole.answers["q50"], changed.answers["q50"])
+    assert not np.array_equal(whole.answers["actual"], changed.answers["actual"])
 
 
 def test_each_fold_learns_up_to_its_own_begin() -> None:
@@ -74,7 +77,9 @@ def test_a_test_outside_of_the_data_is_refused(begin: str) -> None:
 def test_a_fold_without_truth_is_refused() -> None:
     blind = rows().assign(target=np.float32(np.nan))
     with pytest.raises(EmptyTable):
-        backtest(blind, {"forecasting/seasonal": {}}, folds(issues(blind), train_until=CUT, test_until=None))
+        backtest(
+            ForecastingTask(blind), {"forecasting/seasonal": {}}, folds(issues(blind), train_until=CUT, test_until=None)
+        )
 
 
 def test_presence_keeps_meters_with_enough_readings() -> None:

@@ -18,8 +18,8 @@ from metrify.registry import Registry
 from metrify.schema import FEATURE, READING
 from metrify.settings import Workspace
 from metrify.training import train as steps
-from metrify.training.backtest import HOLDOUT_DAYS, holdout
-from metrify.training.rows import feature_rows
+from metrify.training.backtest import holdout
+from metrify.training.forecasting import ForecastingTask
 from metrify.training.train import find_settings, found_settings, train
 from tests.features.test_build import readings
 from tests.training.fleet import meters_rows, put_features
@@ -54,7 +54,7 @@ def test_lineage_names_the_lake_as_the_build_read_it(fleet: Workspace) -> None:
     before = lake.version(READING)
     lake.upsert(READING, readings("m2", 60, days=2))
     assert lake.version(READING) > before
-    version = train(fleet, feature_rows(fleet), FAMILY, {}, until=UNTIL, measured={"wape": 0.4}).version
+    version = train(fleet, ForecastingTask.of(fleet), FAMILY, {}, until=UNTIL, measured={"wape": 0.4}).version
     assert version.lineage is not None
     assert version.lineage.lake == {**Origin.of_features(fleet).lake, "FEATURE": lake.version(FEATURE)}
     assert version.lineage.lake["READING"] == before
@@ -66,9 +66,9 @@ def test_features_of_another_horizon_teach_and_search_nothing(fleet: Workspace) 
     (fleet.home / "settings.toml").write_text('[forecasting]\nhorizon = "2d"\n')
     changed = Workspace.open(fleet.home)
     with pytest.raises(BadValue, match=r"horizon.*metrify features build"):
-        train(changed, meters_rows(), FAMILY, {}, until=UNTIL)
+        train(changed, ForecastingTask(meters_rows()), FAMILY, {}, until=UNTIL)
     with pytest.raises(BadValue, match=r"horizon.*metrify features build"):
-        find_settings(changed, meters_rows(), FAMILY, until=UNTIL)
+        ForecastingTask.of(changed)
 
 
 def test_settings_of_no_search_are_asked_for_with_the_verb(workspace: Workspace) -> None:
@@ -91,7 +91,7 @@ def test_a_search_without_a_finished_trial_keeps_what_the_last_one_found(
 ) -> None:
     kept(fleet, "2013-04-01T00:00:00")
     monkeypatch.setattr(steps, "search", nothing_found)
-    result = find_settings(fleet, meters_rows(), FAMILY, until=UNTIL, valid_days=7)
+    result = find_settings(fleet, ForecastingTask(meters_rows()), FAMILY, until=UNTIL, valid_days=7)
     assert math.isnan(result.value)
     assert found_settings(fleet, FAMILY).settings == {"days": 28}
 
@@ -103,7 +103,7 @@ def nothing_found(*args, **options) -> steps.SearchResult:
 
 def test_a_holdout_is_the_last_fifth_of_what_was_known() -> None:
     rows = meters_rows()
-    found = holdout(rows, FAMILY, {}, until=UNTIL)
+    found = holdout(ForecastingTask(rows), FAMILY, {}, until=UNTIL)
     assert found.test_until <= UNTIL
     issues = np.unique(rows["issue_time"][rows["issue_time"] < UNTIL])
     tested = issues[issues >= found.test_from]
@@ -111,7 +111,8 @@ def test_a_holdout_is_the_last_fifth_of_what_was_known() -> None:
     assert 0 < found.metrics["wape"] < 1
     assert found.seconds > 0
     assert all(math.isfinite(value) for value in found.metrics.values())
-    again = holdout(rows.assign(target=rows["target"].where(rows["timestamp"] < UNTIL, 99.0)), FAMILY, {}, until=UNTIL)
+    changed = rows.assign(target=rows["target"].where(rows["timestamp"] < UNTIL, 99.0))
+    again = holdout(ForecastingTask(changed), FAMILY, {}, until=UNTIL)
     assert again.metrics == found.metrics
 
 
@@ -119,10 +120,10 @@ def test_a_holdout_is_no_longer_than_four_weeks() -> None:
     rows = meters_rows()
     later = [np.timedelta64(60 * part, "D") for part in range(3)]
     long = [rows.assign(**{name: rows[name] + by for name in ("issue_time", "timestamp")}) for by in later]
-    late = holdout(pd.concat(long), FAMILY, {}, until=np.datetime64("2014-01-01", "s"))
-    assert (late.test_until - late.test_from) / np.timedelta64(1, "D") <= HOLDOUT_DAYS
+    late = holdout(ForecastingTask(pd.concat(long)), FAMILY, {}, until=np.datetime64("2014-01-01", "s"))
+    assert (late.test_until - late.test_from) / np.timedelta64(1, "D") <= ForecastingTask.holdout_days
 
 
 def test_too_little_for_a_holdout_is_said() -> None:
     with pytest.raises(EmptyTable, match="at least two issues"):
-        holdout(meters_rows(), FAMILY, {}, until=np.datetime64("2013-03-01", "s"))
+        holdout(ForecastingTask(meters_rows()), FAMILY, {}, until=np.datetime64("2013-03-01", "s"))

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from metrify.panel import Panel
 from metrify.settings import VeeSettings
-from metrify.vee.rules import RULES, findings, trusted, validate
+from metrify.vee.rules import RULES, Evidence, Flags, findings, to_estimate, trusted, validate
 
 SETTINGS = VeeSettings()
 BIT = {rule.name: 1 << bit for bit, rule in enumerate(RULES)}
@@ -25,20 +25,24 @@ def ordinary(hours: int = 24 * 30, meters: int = 1) -> np.ndarray:
     return np.random.default_rng(5).gamma(2.0, 0.2, (meters, hours)) + 0.01
 
 
+def judged(panel: Panel, *, exports: bool = False, hindsight: bool = True) -> Flags:
+    signed = np.full(len(panel.meter_ids), exports)
+    return validate(Evidence(panel, signed), SETTINGS, hindsight=hindsight)
+
+
 def flagged(values: np.ndarray, rule: str, *, exports: bool = False, step: int = 60) -> np.ndarray:
-    panel = a_panel(values, step)
-    return validate(panel, np.full(len(values), exports), SETTINGS) & BIT[rule] > 0
+    return judged(a_panel(values, step), exports=exports) & BIT[rule] > 0
 
 
 def test_ordinary_load_has_no_finding() -> None:
-    flags = validate(a_panel(ordinary(meters=20)), np.zeros(20, bool), SETTINGS)
+    flags = judged(a_panel(ordinary(meters=20)))
     assert not flags.any()
 
 
-def test_missing_is_between_first_and_last_reading_only() -> None:
+def test_a_gap_is_between_first_and_last_reading_only() -> None:
     values = ordinary(48)
     values[0, :5] = values[0, 20:23] = values[0, 40:] = np.nan
-    assert np.flatnonzero(flagged(values, "missing")[0]).tolist() == [20, 21, 22]
+    assert np.flatnonzero(flagged(values, "gap")[0]).tolist() == [20, 21, 22]
 
 
 def test_negative_is_found_unless_the_meter_exports() -> None:
@@ -61,7 +65,7 @@ def test_without_hindsight_stuck_begins_when_the_run_has_lasted() -> None:
     values = ordinary(100)
     values[0, 50:60] = 0.42
     panel = a_panel(values)
-    flags = validate(panel, np.zeros(1, bool), SETTINGS, hindsight=False) & BIT["stuck"]
+    flags = judged(panel, hindsight=False) & BIT["stuck"]
     assert np.flatnonzero(flags[0]).tolist() == [55, 56, 57, 58, 59]
 
 
@@ -70,10 +74,8 @@ def test_without_hindsight_a_flag_does_not_depend_on_what_comes_later(cut: int) 
     values = ordinary(24 * 80, meters=3)
     values[:, ::97] *= 12
     values[1, 990:1010] = 0.5
-    whole, past = (
-        validate(a_panel(v), np.zeros(3, bool), SETTINGS, hindsight=False) for v in (values, values[:, :cut])
-    )
-    keep = ~np.uint32(BIT["missing"])
+    whole, past = (judged(a_panel(v), hindsight=False) for v in (values, values[:, :cut]))
+    keep = ~np.uint32(BIT["gap"])
     np.testing.assert_array_equal(whole[:, :cut] & keep, past & keep)
     assert (whole & BIT["spike"]).any()
 
@@ -97,7 +99,7 @@ def test_trusted_leaves_out_errors_and_keeps_the_rest() -> None:
     values = ordinary(48)
     values[0, 7], values[0, 9] = -1.0, np.nan
     panel = a_panel(values)
-    kept = trusted(panel, validate(panel, np.zeros(1, bool), SETTINGS))
+    kept = trusted(panel, judged(panel))
     assert np.flatnonzero(np.isnan(kept.values[0])).tolist() == [7, 9]
 
 
@@ -106,7 +108,7 @@ def test_findings_are_one_row_a_run_with_its_end() -> None:
     values[0, 50:58] = 0.42
     values[0, 70] = -1
     panel = a_panel(values)
-    rows = findings(panel, validate(panel, np.zeros(1, bool), SETTINGS)).set_index("rule")
+    rows = findings(panel, judged(panel)).set_index("rule")
     assert rows.loc["stuck", ["intervals", "severity"]].tolist() == [8, "error"]
     assert rows.loc["stuck", "timestamp"] == np.datetime64("2020-01-03T02:00")
     assert rows.loc["stuck", "until"] == np.datetime64("2020-01-03T10:00")
@@ -123,10 +125,34 @@ readings = arrays(
 @given(readings, st.sampled_from([15, 30, 60]), st.booleans())
 def test_no_rule_changes_or_drops_a_reading(values: np.ndarray, step: int, exports: bool) -> None:
     panel = a_panel(values.copy(), step)
-    flags = validate(panel, np.full(len(values), exports), SETTINGS)
+    flags = judged(panel, exports=exports)
     np.testing.assert_array_equal(panel.values, values)
     assert flags.shape == values.shape
     found = findings(panel, flags)
     assert found["intervals"].sum() == sum(np.count_nonzero(flags & bit) for bit in BIT.values())
-    only_missing = np.isnan(values) & (flags > 0)
-    assert (flags[only_missing] == BIT["missing"]).all()
+    in_a_gap = np.isnan(values) & (flags > 0)
+    assert (flags[in_a_gap] == BIT["gap"]).all()
+
+
+def test_a_duplicate_is_flagged_and_used() -> None:
+    panel = a_panel(ordinary(48))
+    repeated = np.zeros(panel.values.shape, np.int64)
+    end = panel.times.astype(np.int64) + 3600
+    repeated[0, 7], repeated[0, 9] = end[7], end[9] + 1
+    evidence = Evidence(panel, np.zeros(1, bool), repeated)
+    later, at_once = (validate(evidence, SETTINGS, hindsight=hindsight) for hindsight in (True, False))
+    assert np.flatnonzero(later[0] & BIT["duplicate"]).tolist() == [7, 9]
+    assert np.flatnonzero(at_once[0] & BIT["duplicate"]).tolist() == [7]
+    assert not to_estimate(later).any()
+    np.testing.assert_array_equal(trusted(panel, later).values, panel.values)
+    assert findings(panel, later)["severity"].tolist() == ["warning", "warning"]
+
+
+def test_what_is_to_be_estimated_is_gaps_and_errors() -> None:
+    values = ordinary(48)
+    values[0, 7], values[0, 9] = -1.0, np.nan
+    assert np.flatnonzero(to_estimate(judged(a_panel(values)))[0]).tolist() == [7, 9]
+
+
+def test_the_first_five_rules_are_there() -> None:
+    assert list(BIT) == ["gap", "duplicate", "negative", "stuck", "spike"]

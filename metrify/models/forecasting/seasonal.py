@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metrify.errors import EmptyTable
 from metrify.features.levels import SCALE
 from metrify.models.base import Batch, Choice, Model, Needs, Report
 from metrify.models.forecasting.answer import answer, answerable, calibration_rows
@@ -43,8 +44,13 @@ class SeasonalForecaster(Model):
     def fit(
         self, train: Batch, valid: Batch | None = None, *, report: Report | None = None, resume: Path | None = None
     ) -> Self:
-        """Nothing is learned but the calibration of the intervals and the fleet's profile: one pass, no resuming."""
+        """Nothing is learned but the calibration of the intervals and the fleet's profile: one pass, no resuming.
+
+        Raises EmptyTable without rows.
+        """
         rows = train.rows
+        if rows.empty:
+            raise EmptyTable("FEATURE", "There is no row to learn from.")
         self._profile = Profile.fit(rows)
         aside = calibration_rows(rows, self.calibration_days) & answerable(rows)
         held = rows[aside]

@@ -1,4 +1,4 @@
-"""The forecasting deployment as a plain object, over fakes of forecaster and registry."""
+"""What the deployments of all tasks share, shown with the one that forecasts: a plain object over fakes."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import pytest
 
-from metrify.serving.columns import by_meter
+from metrify.serving.args import ServeArgs
+from metrify.serving.columns import render
 from metrify.serving.forecasting import Forecasting
 from metrify.serving.messages import ForecastRequest, MeterForecast, ServedModel
 from metrify.serving.refusals import Refusal
-from tests.serving.fakes import FakeForecaster, FakeSource
+from tests.serving.fakes import FakeSource
 
 NEVER = 3600.0
 
 
 @contextmanager
 def replica(source: FakeSource, refresh_seconds: float = NEVER) -> Iterator[Forecasting]:
-    made = Forecasting(source, 2, refresh_seconds)
+    made = Forecasting(source, ServeArgs(refresh_seconds=refresh_seconds))
     yield made
     made.stop()
 
 
 def answer(made: Forecasting, **fields: object) -> list[dict] | Refusal:
-    return asyncio.run(made.answer(ForecastRequest.model_validate(fields)))
+    request = ForecastRequest.model_validate(fields)
+    found = asyncio.run(made.answer(request))
+    return found if isinstance(found, Refusal) else render("forecasting", found.frame, request.ids, found.unit)
 
 
 def status(made: Forecasting) -> ServedModel:
@@ -92,17 +94,17 @@ def test_the_model_is_loaded_and_warm_before_the_replica_is_ready():
         found = status(made)
     assert (found.ready, found.model, found.meters, found.lake_version) == (True, "forecasting/fake:1", 3, 7)
     assert (found.unit, found.metrics, found.aliases) == ("kWh", {"wape": 0.42}, ["champion"])
-    assert found.data_until.isoformat() == "2026-03-29T00:00:00+00:00"
+    assert str(found.data_until) == "2026-03-29 00:00:00+00:00"
 
 
 def test_without_a_champion_it_waits_for_one():
-    source = FakeSource(wanted="")
+    source = FakeSource(name="")
     with replica(source, refresh_seconds=0.02) as made:
         refused = answer(made, meter_id="A")
         assert (refused.status, refused.error, refused.retry_after) == (503, "not_ready", 10)
         assert "metrify train forecasting" in refused.message
-        assert not status(made).ready
-        source.wanted = "forecasting/fake:1"
+        assert (status(made).ready, status(made).absent) == (False, True)
+        source.name = "forecasting/fake:1"
         assert until(lambda: status(made).ready)
         assert isinstance(answer(made, meter_id="A"), list)
 
@@ -110,7 +112,7 @@ def test_without_a_champion_it_waits_for_one():
 def test_a_promoted_model_replaces_the_old_one():
     source = FakeSource()
     with replica(source, refresh_seconds=0.02) as made:
-        source.wanted = "forecasting/fake:2"
+        source.name = "forecasting/fake:2"
         assert until(lambda: answer(made, meter_id="A")[0]["model"] == "forecasting/fake:2")
         assert source.loads == ["forecasting/fake:1", "forecasting/fake:2"]
 
@@ -118,7 +120,7 @@ def test_a_promoted_model_replaces_the_old_one():
 def test_new_readings_are_loaded_without_loading_the_model_again():
     source = FakeSource()
     with replica(source, refresh_seconds=0.02) as made:
-        assert until(lambda: source.served.forecaster.refreshed > 2)
+        assert until(lambda: source.served.scorer.refreshed > 2)
         assert source.loads == ["forecasting/fake:1"]
         made.check_health()
 
@@ -127,11 +129,11 @@ def test_new_readings_are_loaded_without_loading_the_model_again():
 def test_the_old_model_goes_on_answering_when_the_new_cannot_be_had(lost):
     source = FakeSource()
     with replica(source, refresh_seconds=0.02) as made:
-        source.wanted = lost
+        source.name = lost
         assert until(lambda: status(made).reason is not None)
         assert status(made).ready
         assert answer(made, meter_id="A")[0]["model"] == "forecasting/fake:1"
-        source.wanted = "forecasting/fake:1"
+        source.name = "forecasting/fake:1"
         assert until(lambda: status(made).reason is None)
         made.check_health()
 
@@ -141,17 +143,3 @@ def test_a_dead_watcher_is_a_sick_replica():
         made.stop()
         with pytest.raises(RuntimeError, match="watcher"):
             made.check_health()
-
-
-def test_what_is_not_a_number_is_null():
-    rows = FakeForecaster("f").answer(["A", "B"])
-    rows.loc[1, "q95"] = np.nan
-    rows["mean"] = 1 / 3
-    found = by_meter(rows, "kWh")
-    assert found["A"]["q95"] == [0.725, None, 0.725, 0.725]
-    assert found["A"]["mean"] == [0.333333] * 4
-    assert found["B"]["timestamp"] == found["A"]["timestamp"]
-
-
-def test_a_single_interval_has_no_length():
-    assert by_meter(FakeForecaster("f").answer(["A"]).head(1), "kWh")["A"]["interval_minutes"] is None

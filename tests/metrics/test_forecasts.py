@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as reference
 
-from metrify import metrics
 from metrify.errors import BadValue, MissingColumns
-from metrify.metrics import score, score_by, seasonal_scale
+from metrify.metrics import forecasts as metrics
+from metrify.metrics.forecasts import score, score_by, seasonal_scale
 from metrify.schema import LEVELS, level_column
 
 QUANTILES = [level_column(level) for level in LEVELS]

@@ -1,0 +1,1 @@
+"""How good answers were: of forecasts, of classes and probabilities, of events."""

@@ -1,0 +1,118 @@
+"""Isolation forest over scale-free features: finds readings that are strange in several ways at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metrify.features.reading import LOOKBACK_DAYS
+from metrify.models.anomaly.answer import answer, judged, learnable, phrase
+from metrify.models.anomaly.forest import Forest
+from metrify.models.anomaly.surprise import Surprise
+from metrify.models.base import Batch, Choice, Model, Needs, Report, Span
+from metrify.schema import ANOMALY, Table
+
+__all__ = ["IsolationForestDetector"]
+
+_SPLIT = ("zscore", "change", "day_ratio", "week_ratio", "day_zscore", "peak_ratio", "same_hours", "zero_hours")
+_TOLD = ("value", "usual", "known_28d", *_SPLIT)
+_SECOND = 2.0
+"""From which surprise on a second feature is named: one ordinary row in a hundred."""
+
+
+@dataclass
+class IsolationForestDetector(Model):
+    """scikit-learn's isolation forest, one for the fleet, on the logarithms of its features.
+
+    Liu, Ting and Zhou 2008, "Isolation forest", doi:10.1109/ICDM.2008.17.
+    """
+
+    n_estimators: Annotated[int, Span(50, 300, log=True)] = 100
+    max_samples: Annotated[int, Choice((256, 1024, 4096))] = 256
+    """rows that a tree is grown from"""
+    contamination: float = 0.1
+    """the textbook verdict: the share of training rows that would be flagged; an alert budget takes the score instead"""
+    random_state: int = 42
+    most_rows: int = 200_000
+    """training rows that are looked at, drawn at random"""
+
+    family: ClassVar[str] = "anomaly/isolation_forest"
+    produces: ClassVar[Table] = ANOMALY
+    needs: ClassVar[Needs] = Needs("reading", _TOLD, lookback_days=LOOKBACK_DAYS)
+
+    _forest: Forest = field(init=False, repr=False, compare=False)
+    _neutral: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    _surprise: Surprise = field(init=False, repr=False, compare=False)
+    _tails: list[tuple[Surprise, Surprise]] = field(init=False, repr=False, compare=False)
+
+    def fit(
+        self, train: Batch, valid: Batch | None = None, *, report: Report | None = None, resume: Path | None = None
+    ) -> Self:
+        """Without labels, on a seeded sample of the rows: one pass, no resuming. Raises EmptyTable."""
+        rows = learnable(train.rows)
+        if len(rows) > self.most_rows:
+            chosen = np.random.default_rng(self.random_state).choice(len(rows), self.most_rows, replace=False)
+            rows = rows.iloc[np.sort(chosen)]
+        compressed = _compressed(rows)
+        known = [column[np.isfinite(column)] for column in compressed.T]
+        self._neutral = np.array([np.median(column) if len(column) else 0 for column in known], np.float32)
+        self._tails = [(_tail(-column), _tail(column)) for column in known]
+        matrix = self._filled(compressed)
+        self._forest = Forest.fit(matrix, self.n_estimators, self.max_samples, self.random_state)
+        self._surprise = Surprise.fit(self._forest.score(matrix))
+        return self
+
+    def predict(self, batch: Batch) -> pd.DataFrame:
+        rows = batch.rows
+        here = judged(rows)
+        score = np.full(len(rows), np.nan)
+        score[here] = self._surprise(self._forest.score(self._filled(_compressed(rows[here]))))
+        verdict = score > -np.log10(self.contamination)
+        return answer(rows, score, verdict, self.reasons(rows[verdict]))
+
+    def reasons(self, rows: pd.DataFrame) -> list[str]:
+        """The one or two features of each of these rows that lie farthest out among the training rows, in words."""
+        compressed = self._filled(_compressed(rows))
+        pairs = zip(compressed.T, self._tails, strict=True)
+        strange = np.array([np.maximum(low(-column), high(column)) for column, (low, high) in pairs])
+        first, second = np.argsort(-strange, axis=0, kind="stable")[:2]
+        both = strange[second, np.arange(len(rows))] >= _SECOND
+        told = zip(first, second, both, rows[list(_TOLD)].to_dict("records"), strict=True)
+        return ["; ".join(phrase(_SPLIT[k], row) for k in ((a, b) if two else (a,))) for a, b, two, row in told]
+
+    def _filled(self, compressed: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is unknown counts as ordinary."""
+        return np.where(np.isfinite(compressed), compressed, self._neutral)
+
+    def save_state(self, folder: Path) -> None:
+        self._forest.save(folder / "forest.npz")
+        state = {
+            "features": _SPLIT,
+            "neutral": self._neutral.tolist(),
+            "surprise": self._surprise.state(),
+            "tails": [[tail.state() for tail in pair] for pair in self._tails],
+        }
+        (folder / "state.json").write_text(json.dumps(state))
+
+    def load_state(self, folder: Path) -> None:
+        self._forest = Forest.load(folder / "forest.npz")
+        state = json.loads((folder / "state.json").read_text())
+        self._neutral = np.asarray(state["neutral"], np.float32)
+        self._surprise = Surprise.from_state(state["surprise"])
+        self._tails = [(Surprise.from_state(low), Surprise.from_state(high)) for low, high in state["tails"]]
+
+
+def _compressed(rows: pd.DataFrame) -> NDArray[np.float32]:
+    """Features [N, F] by their signed logarithm: a forest splits between extremes, which would hide all the rest."""
+    matrix = rows[list(_SPLIT)].to_numpy(np.float32)
+    return np.copysign(np.log1p(np.abs(matrix)), matrix)
+
+
+def _tail(column: NDArray[np.float32]) -> Surprise:
+    return Surprise.fit(column if len(column) else np.zeros(1))

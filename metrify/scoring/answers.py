@@ -1,0 +1,43 @@
+"""Answers as rows: what each task answers with, and how the answers about several groups become one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import pyarrow as pa
+
+from metrify.schema import ANOMALY, FORECAST, QUALITY, RISK, TIME, Table
+
+__all__ = ["ANSWERS", "SILENT", "as_rows", "joined"]
+
+ANSWERS: dict[str, Table] = {"forecasting": FORECAST, "anomaly": ANOMALY, "quality": QUALITY, "maintenance": RISK}
+"""What each task answers with."""
+
+SILENT = "silent"
+"""Entry of an answer's `attrs`: meter_id -> why the meter has no row in the answer."""
+
+
+def joined(
+    table: Table, frames: Sequence[pd.DataFrame], name: str, reasons: Mapping[str, str], further: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Answers about several groups as one: columns of `table` and `further`, sorted by key, with the model's name.
+
+    Times have their zone, UTC. `reasons` says of each meter asked about why it would have no row; those that have none
+    keep theirs in `attrs`.
+    """
+    columns = [*table.names, *further]
+    found = [frame.assign(meter_id=frame["meter_id"].astype(str)) for frame in frames if len(frame)]
+    answer = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+    answer = answer.assign(model=name)[columns].sort_values(list(table.key), ignore_index=True)
+    for column in table.columns:
+        if column.type == TIME:
+            answer[column.name] = pd.to_datetime(answer[column.name], utc=True)
+    answered = set(answer["meter_id"])
+    answer.attrs = {SILENT: {meter: why for meter, why in reasons.items() if meter not in answered}}
+    return answer
+
+
+def as_rows(table: Table, answer: pd.DataFrame, name: str) -> pa.Table:
+    """An answer as rows of its table, with the model's name. NaN becomes null."""
+    return table.conform(pa.Table.from_pandas(answer.assign(model=name), preserve_index=False))

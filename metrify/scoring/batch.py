@@ -1,0 +1,124 @@
+"""Score the whole lake: bucket by bucket on a Ray Data actor pool, into the table of the task's answers."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from metrify.errors import BadValue, EmptyTable, NoSuchModel
+from metrify.lake.bucketpass import over_buckets
+from metrify.lake.tables import Lake, Written
+from metrify.models import catalog
+from metrify.models.base import Model
+from metrify.schema import READING
+from metrify.scoring.fleet import score_assets
+from metrify.scoring.layout import readings
+from metrify.scoring.passes import MeterWorker, Tally, Task
+from metrify.scoring.recent import lake_until
+from metrify.settings import Workspace
+
+__all__ = ["ScoreReport", "score_lake", "score_with"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What a scoring of the lake came to."""
+
+    task: str
+    model: str
+    """family and version"""
+    rows: int
+    """answers, whether they were in the lake already or not"""
+    subjects: int
+    """meters, or assets, that have an answer"""
+    flagged: int
+    """anomalies; of the other tasks answers with a reason, such as a fallback or a day of poor quality"""
+    written: Written
+    """what the lake did not say yet"""
+    until: np.datetime64
+    """end of what was scored [UTC]"""
+    seconds: float
+
+
+def score_lake(
+    workspace: Workspace,
+    name: str,
+    alias_or_version: str | int = "champion",
+    *,
+    since: np.datetime64 | None = None,
+    until: np.datetime64 | None = None,
+    actors: int | None = None,
+    progress: Progress | None = None,
+) -> ScoreReport:
+    """Score the fleet with the champion of the task `name`, or with a model of the family `name`; see `score_with`.
+
+    Raises UnknownName, NoSuchModel.
+    """
+    from metrify.registry import Registry
+
+    registry = Registry(workspace)
+    if "/" not in name:
+        catalog.families(name)
+        found = registry.champion(name) if alias_or_version == "champion" else None
+        if found is None:
+            raise NoSuchModel(name, str(alias_or_version), map(str, registry.versions()))
+        name, alias_or_version = found.name, found.version
+    else:
+        catalog.family(name)
+    model, version = registry.load(name, alias_or_version)
+    return score_with(workspace, model, str(version), since=since, until=until, actors=actors, progress=progress)
+
+
+def score_with(
+    workspace: Workspace,
+    model: Model,
+    name: str,
+    *,
+    since: np.datetime64 | None = None,
+    until: np.datetime64 | None = None,
+    actors: int | None = None,
+    progress: Progress | None = None,
+) -> ScoreReport:
+    """Score the fleet with a model; its answers enter FORECAST, ANOMALY, QUALITY or RISK under `name`.
+
+    Scored are the readings, the local days, or the issue times of the settings from `since` on and before `until`
+    [UTC]. `until` defaults to the end of the lake's readings; without `since` it is what a request would be answered
+    that names no time: the last 24 hours, the last complete local day, a forecast issued at `until`. Equipment is
+    judged as of `until` (default: as RiskScorer) and knows no `since`. Nothing later than `until` is used.
+
+    Runs in the current Ray session; `progress(done, of)` counts buckets. Each bucket is written as it is done: what is
+    there already is not written again, and a run that was killed is completed by the next. Raises EmptyTable, BadValue.
+    """
+    started = time.perf_counter()
+    task = model.family.partition("/")[0]
+    if since is not None and (task == "maintenance" or (until is not None and since >= until)):
+        raise BadValue("since", "a time before until, and none for maintenance, which is judged as of until", since)
+    with tempfile.TemporaryDirectory(dir=workspace.folder(workspace.checkpoints), prefix="scoring-") as folder:
+        model.save(Path(folder))  # any family can be saved; not all can be pickled
+        if task == "maintenance":
+            tally, until = score_assets(workspace, Path(folder), name, until, actors)
+        else:
+            latest = lake_until(Lake(workspace), readings())
+            if latest is None:
+                raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
+            until = latest if until is None else until.astype("datetime64[s]")
+            tally = _score_meters(workspace, Task(task, Path(folder), name, since, until), actors, progress)
+    seconds = time.perf_counter() - started
+    return ScoreReport(task, name, tally.rows, tally.subjects, tally.flagged, tally.written, until, seconds)
+
+
+def _score_meters(workspace: Workspace, task: Task, actors: int | None, progress: Progress | None) -> Tally:
+    lake, total = Lake(workspace), Tally()
+    results = over_buckets(lake, (READING,), MeterWorker, (workspace, task), actors=actors)
+    for done, (buckets, tally) in enumerate(results, 1):
+        total += tally
+        if progress:
+            progress(done, buckets)
+    return total
