@@ -42,6 +42,48 @@ def ingest(
     console.show(report, [table(report.table, columns, rows), *notes])
 
 
+def simulate(
+    context: typer.Context,
+    meters: Annotated[int, typer.Option(min=0, help="Metering points with a year of readings; 0 for none")] = 100,
+    days: Annotated[int, typer.Option(min=1, help="Days of readings")] = 365,
+    start: Annotated[str, typer.Option(help="First local day of the readings")] = "2016-08-01",
+    interval: Annotated[int, typer.Option(help="Interval length [min]: 15, 30 or 60")] = 60,
+    devices: Annotated[int, typer.Option(min=0, help="Devices with years of history; 0 for none")] = 0,
+    years: Annotated[int, typer.Option(min=1, help="Years of the devices' history")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files, byte by byte")] = 0,
+    into: Annotated[
+        Path | None, typer.Option(help="Write Parquet files there and leave the lake alone; default: both")
+    ] = None,
+) -> None:
+    """A fleet with known faults, on top of real load shapes, and device histories whose hazard is known.
+
+    The files, and the truth about faults and hazards beside them, go to INTO, or to simulated/ in the workspace from
+    where they enter the lake. Example:
+
+        metrify simulate --meters 1000 --days 365 --seed 7 --into fleet
+    """
+    from metrify.sample import simulator
+    from metrify.training.split import parse_time
+
+    console: Console = context.obj
+    workspace = console.workspace
+    folder = into or workspace.home / "simulated" / f"seed-{seed}"
+    begin = parse_time(start, "start")
+    made: dict[Path, list[Path]] = {}
+    with console.progress("Simulate: rows") as meter:
+        if meters:
+            fleet = simulator.simulate(meters, days, seed, start=begin, interval_minutes=interval)
+            made[folder] = simulator.write(fleet, folder, meter)
+        if devices:
+            histories = simulator.simulate_devices(devices, years, seed)
+            made[folder / "devices"] = simulator.write_devices(histories, folder / "devices")
+        reports = [r for part in made if into is None for r in simulator.load_files(workspace, part, meter)]
+    paths = [path for paths in made.values() for path in paths]
+    rows = [[r.table, r.rows, r.written.inserted, r.written.unchanged, r.quarantined] for r in reports]
+    loaded = [table("Loaded", ["table", "rows", "inserted", "unchanged", "quarantined"], rows)] if rows else []
+    console.show({"files": paths, "loaded": reports}, [f"{len(paths)} files in {folder}", *loaded])
+
+
 def vee(context: typer.Context) -> None:
     """Validate every reading of the lake by the utility's rules; findings go to FINDING, no reading is changed.
 
@@ -119,6 +161,7 @@ def names(context: typer.Context) -> None:
 def register(app: typer.Typer) -> None:
     """Add these verbs."""
     app.command()(ingest)
+    app.command()(simulate)
     app.command()(lake)
     app.command()(vee)
     app.add_typer(features, name="features")

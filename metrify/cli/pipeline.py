@@ -72,29 +72,31 @@ def _check(root: typer.Context, words: Step, where: str) -> None:
         command = verbs[name]
         if getattr(command, "commands", None) is not None:
             parent = type(parent)(command, info_name=name, parent=parent)
-    _check_names(_parse(command, left, parent, where, shlex.join(words)))
+    _parse(command, left, parent, where, shlex.join(words))
 
 
-def _parse(command: Any, words: list[str], parent: typer.Context, where: str, step: str) -> dict[str, Any]:
-    """The parameters that a verb would get."""
+def _parse(command: Any, words: list[str], parent: typer.Context, where: str, step: str) -> None:
+    """Read the words as the verb would. Raises BadValue, UnknownName."""
     try:
-        return command.make_context(command.name, words, parent=parent).params
+        given = command.make_context(command.name, words, parent=parent).params
     except typer.TyperException as error:
         wanted = f"words that `metrify {command.name}` takes ({error.format_message().rstrip('.')})"
         raise BadValue(where, wanted, step) from error
     except typer.Exit as error:  # --help
         raise BadValue(where, "a verb that does something", step) from error
+    for parameter in command.params:
+        if str(parameter.metavar).startswith("TASK"):
+            _check_model(given[parameter.name])
 
 
-def _check_names(given: dict[str, Any]) -> None:
-    """A misspelt family is found now, not after the hours that the steps before it take."""
+def _check_model(name: str) -> None:
+    """A misspelt task or family is found now, not after the hours that the steps before it take."""
     from metrify.models.catalog import FAMILIES, families
 
-    for name in filter(None, (given.get("family"), given.get("task"))):
-        if "/" not in name:
-            families(name)
-        elif name not in FAMILIES:
-            raise UnknownName("model family", name, FAMILIES)
+    if "/" not in name:
+        families(name)
+    elif name not in FAMILIES:
+        raise UnknownName("model family", name, FAMILIES)
 
 
 def _runner(home: Path) -> Callable[[Step], Any]:

@@ -79,27 +79,38 @@ def asset_frame(
     chosen = _chosen(equipment, asset_ids)
     until = equipment.known_until if labels_until is None else labels_until
     truth = Ends.known(equipment, until)
-
-    def judged(moment: np.datetime64) -> pd.DataFrame:
-        ends = Ends.known(equipment, moment)
-        words = standing(equipment, moment, ends)
-        rows = chosen[words[chosen] == ""] if in_service_only else chosen
-        columns = {
-            "standing": words,
-            **_features(equipment, moment, ends),
-            **{name: equipment.assets[name].to_numpy() for name in CATEGORIES},
-            "target": target(equipment, moment, horizon_days, truth, until),
-        }
-        frame = pd.DataFrame({name: values[rows] for name, values in columns.items()})
-        frame.insert(0, "asset_id", equipment.assets.index.to_numpy()[rows])
-        frame.insert(1, "as_of", np.full(len(rows), moment))
-        frame.insert(2, "horizon_days", np.full(len(rows), horizon_days, np.int32))
-        return frame
-
     moments = np.unique(np.asarray(as_of, "datetime64[s]"))
-    if not len(moments):
-        return judged(np.datetime64(0, "s")).iloc[:0]
-    return pd.concat([judged(moment) for moment in moments], ignore_index=True)
+    frame = pd.concat(
+        [
+            _judged(equipment, moment, target(moment, horizon_days, truth, until), chosen, in_service_only)
+            for moment in (moments if len(moments) else np.zeros(1, "datetime64[s]"))
+        ],
+        ignore_index=True,
+    )
+    frame.insert(2, "horizon_days", np.full(len(frame), horizon_days, np.int32))
+    return frame if len(moments) else frame.iloc[:0]
+
+
+def _judged(
+    equipment: Equipment,
+    moment: np.datetime64,
+    came: NDArray[np.float32],
+    chosen: NDArray[np.int_],
+    in_service_only: bool,
+) -> pd.DataFrame:
+    """The rows of one moment; `came` is the target of every asset."""
+    ends = Ends.known(equipment, moment)
+    words = standing(equipment, moment, ends)
+    columns = {
+        "asset_id": equipment.assets.index.to_numpy(),
+        "as_of": np.full(len(words), moment),
+        "standing": words,
+        **_features(equipment, moment, ends),
+        **{name: equipment.assets[name].to_numpy() for name in CATEGORIES},
+        "target": came,
+    }
+    rows = chosen[words[chosen] == ""] if in_service_only else chosen
+    return pd.DataFrame({name: values[rows] for name, values in columns.items()})
 
 
 def _chosen(equipment: Equipment, asset_ids: Sequence[str] | None) -> NDArray[np.int_]:

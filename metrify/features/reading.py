@@ -57,9 +57,8 @@ def reading_frame(
     for m, count in enumerate(counts):
         if not count:
             continue
-        known_at, late = _late(available, m, grid[0])
         mine = table[:, first : first + count]
-        describe(np.ascontiguousarray(panel.values[m]), history[m], known_at, late, *grid, span, mine)
+        describe(np.ascontiguousarray(panel.values[m]), history[m], _arrivals(available, m, grid[0]), grid, span, mine)
         first += count
     return _frame(panel, table, known, span, np.isnan(history[:, slice(*span)]))
 
@@ -94,7 +93,7 @@ def _grid(panel: Panel, zone: str) -> tuple:
     return ends, day, cell, at, slots, reach, step / 60
 
 
-def _late(
+def _arrivals(
     available: NDArray[np.int64] | None, meter: int, ends: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """When each of a meter's values came, and which of them came late, in the order in which they came."""

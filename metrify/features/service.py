@@ -65,7 +65,7 @@ def standing(equipment: Equipment, moment: np.datetime64, ends: Ends) -> NDArray
     return words
 
 
-def target(equipment: Equipment, moment: np.datetime64, horizon_days: int, known: Ends, until: np.datetime64) -> NDArray:
+def target(moment: np.datetime64, horizon_days: int, known: Ends, until: np.datetime64) -> NDArray[np.float32]:
     """1 failed within the horizon after `moment`, 0 survived all of it, NaN unknown; float32 of shape [N].
 
     `known` is what was known at `until`. Unknown is what a horizon beyond `until` will bring, what became of equipment

@@ -36,16 +36,16 @@ _MOST_HOURS = 168.0
 
 
 @njit(cache=True)
-def describe(
-    raw, history, known_at, late, ends, day, cell, at, slots, reach, step_hours, rows, out
-):  # pragma: no cover
+def describe(raw, history, arrivals, grid, rows, out):  # pragma: no cover - compiled
     """Write the STATISTICS of one meter's readings in `rows` (first, until) to `out`, shape [K, readings].
 
-    `raw` and `history` [T] are its readings and those that can be trusted; `known_at` [T or 0] says when late values
-    came and `late` which, in that order; `ends` [T] are the ends of intervals [s], `day` and `cell` [T] their local
-    day and place in the grid of days x slots, `at` [cells] the interval of each cell or -1; `reach` is how many
-    neighbour slots are pooled.
+    `raw` and `history` [T] are its readings and those that can be trusted. `arrivals` are when late values came [T, or
+    0 for none] and which came late, in that order. `grid` are the ends of intervals [T, s], their local day and their
+    cell in the grid of days x slots [T], the interval of each cell or -1, the slots of a day, how many neighbour slots
+    on each side are pooled, and the hours of an interval.
     """
+    known_at, late = arrivals
+    ends, day, cell, at, slots, reach, step_hours = grid
     seen = np.full(len(raw), np.float32(np.nan))
     expected = np.full(len(raw), np.float32(np.nan))
     daily = np.zeros((4, day.max() + 1))
@@ -79,15 +79,16 @@ def describe(
 @njit(cache=True)
 def _answer(value, usual, expected, spread, before, totals, lengths, about, hours, out):  # pragma: no cover
     level, day_spread, high, known = about
+    spread = np.nan if np.isnan(usual) else spread
     out[0] = value
     out[1] = usual
-    out[2] = spread if usual == usual else np.nan
+    out[2] = spread
     out[3] = (value - usual) / spread
-    out[4] = (value - before) / spread if usual == usual else np.nan
+    out[4] = (value - before) / spread
     out[5], excess = _ratio(value, expected, totals[0], lengths[0], level)
     out[6], _ = _ratio(value, expected, totals[1], lengths[1], level)
-    out[7] = excess / max(day_spread, _FLOOR * level, _TINY) if day_spread == day_spread else np.nan
-    out[8] = value / max(high, _FLOOR * level, _TINY) if high == high else np.nan
+    out[7] = excess / day_spread
+    out[8] = value / high
     out[9] = hours if value != 0 else 0.0
     out[10] = hours if value == 0 else 0.0
     out[11] = known
@@ -97,7 +98,7 @@ def _answer(value, usual, expected, spread, before, totals, lengths, about, hour
 def _ratio(value, expected, totals, length, level):  # pragma: no cover
     """The window that ends with this reading against the usual of the same hours: as a ratio, and per interval."""
     count = totals[3] + 1
-    if expected != expected or 2 * count < length:
+    if np.isnan(expected) or 2 * count < length:
         return np.nan, np.nan
     excess = totals[0] + value - totals[1] - expected
     return 1 + excess / max(totals[2] + abs(expected), _FLOOR * level * count, _TINY), excess / count
@@ -107,7 +108,7 @@ def _ratio(value, expected, totals, length, level):  # pragma: no cover
 def _learn(c, t, history, day, lengths, seen, expected, totals, daily):  # pragma: no cover
     """The value of interval `c` is known now, at `t`."""
     value = history[c]
-    if value != value:
+    if np.isnan(value):
         return
     seen[c] = value
     daily[0, day[c]] += value
@@ -130,7 +131,7 @@ def _leave(t, lengths, seen, expected, totals):  # pragma: no cover
 
 @njit(cache=True)
 def _count(totals, value, expected, sign):  # pragma: no cover
-    if value == value and expected == expected:
+    if not np.isnan(value) and not np.isnan(expected):
         totals[0] += sign * np.float64(value)
         totals[1] += sign * np.float64(expected)
         totals[2] += sign * np.float64(abs(expected))
@@ -151,9 +152,10 @@ def _days_before(daily, today, slots):  # pragma: no cover
         if min(daily[2, d], daily[2, d - 7]) >= 0.75 * slots:
             differences[number] = abs(daily[0, d] / daily[2, d] - daily[0, d - 7] / daily[2, d - 7])
             number += 1
-    spread = _median(differences, number) * _MAD / np.sqrt(2.0) if number >= _LEAST_DIFFERENCES else np.nan
+    floor = max(_FLOOR * level, _TINY)
+    spread = max(_median(differences, number) * _MAD / np.sqrt(2.0), floor) if number >= _LEAST_DIFFERENCES else np.nan
     highest = np.sort(daily[3, first:today])
-    high = highest[-3] if len(highest) >= 3 and count > 0 else np.nan
+    high = max(highest[-3], floor) if len(highest) >= 3 and count > 0 else np.nan
     return level, spread, high, min(count / (_DAYS * slots), 1.0)
 
 
@@ -195,12 +197,12 @@ def _deviation(window, count, middle):  # pragma: no cover
 @njit(cache=True)
 def _smooth(recent, slot, spread):  # pragma: no cover
     """Mean with the latest spreads of the neighbour slots; `recent` [slots] remembers this one for them."""
-    if spread == spread:
+    if not np.isnan(spread):
         recent[slot] = spread
     total, count = 0.0, 0
     for neighbour in (slot - 1, slot, slot + 1):
         found = recent[neighbour % len(recent)]
-        if found == found:
+        if not np.isnan(found):
             total += found
             count += 1
     return total / max(count, 1)
@@ -209,7 +211,7 @@ def _smooth(recent, slot, spread):  # pragma: no cover
 @njit(cache=True)
 def _gather(seen, at, cell, reach, window, count):  # pragma: no cover
     for c in range(max(cell - reach, 0), min(cell + reach + 1, len(at))):
-        if at[c] >= 0 and seen[at[c]] == seen[at[c]]:
+        if at[c] >= 0 and not np.isnan(seen[at[c]]):
             window[count] = seen[at[c]]
             count += 1
     return count

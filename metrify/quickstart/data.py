@@ -10,6 +10,7 @@ from metrify.errors import BadValue
 from metrify.features.build import build
 from metrify.lake.tables import Lake
 from metrify.quickstart.log import Log, Say
+from metrify.sample.faults import FaultPlan
 from metrify.sample.simulator import load, load_devices, simulate, simulate_devices
 from metrify.settings import Workspace
 from metrify.vee.validate import validate_lake
@@ -49,7 +50,7 @@ def put_in(workspace: Workspace, log: Log) -> None:
 
 
 def _simulate(workspace: Workspace, say: Say) -> None:
-    fleet = simulate(METERS, DAYS, SEED, start=FROM)
+    fleet = simulate(METERS, DAYS, SEED, start=FROM, plan=FaultPlan(events_per_meter=0.5))
     reports = load(workspace, fleet, lambda rows: say(f"{rows:,} rows of {METERS} meters"))
     histories = simulate_devices(DEVICES, YEARS, SEED)
     reports += load_devices(workspace, histories, lambda rows: say(f"{rows:,} rows of {DEVICES:,} device histories"))

@@ -97,6 +97,7 @@ def score_with(
     there already is not written again, and a run that was killed is completed by the next. Raises EmptyTable, BadValue.
     """
     started = time.perf_counter()
+    since = None if since is None else since.astype("datetime64[s]")
     task = model.family.partition("/")[0]
     if since is not None and (task == "maintenance" or (until is not None and since >= until)):
         raise BadValue("since", "a time before until, and none for maintenance, which is judged as of until", since)

@@ -15,7 +15,7 @@ from metrify.serving.member import Member
 from metrify.serving.quality import Quality
 from metrify.serving.risk import Risk
 from metrify.serving.router import Router
-from metrify.serving.source import RegistrySource, Source
+from metrify.serving.source import Source, registered
 
 __all__ = ["MEMBERS", "assemble", "build"]
 
@@ -28,7 +28,7 @@ OPEN = 1_000
 
 def build(args: ServeArgs) -> Application:
     """Ingress -> router -> models of the registry, for `serve deploy`, `serve run` and `serve.run`."""
-    return assemble(args, [RegistrySource(args.home, wanted) for found in args.wanted.values() for wanted in found])
+    return assemble(args, registered(args))
 
 
 def assemble(args: ServeArgs, sources: Iterable[Source]) -> Application:

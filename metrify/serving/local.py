@@ -6,14 +6,13 @@ import io
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
-from itertools import chain
+from contextlib import contextmanager, redirect_stdout
 
-from metrify.errors import ClusterError, NoSuchModel, ServiceFailed
+from metrify.errors import ClusterError, ServiceFailed
 from metrify.serving import launch, services
 from metrify.serving.args import NAME, ServeArgs
 from metrify.serving.ports import LOOPBACK, free_ports
-from metrify.serving.source import RegistrySource, Source
+from metrify.serving.source import Source, held, registered
 from metrify.settings import Workspace
 
 __all__ = ["deployed"]
@@ -59,7 +58,7 @@ def _running(workspace: Workspace) -> str:
             "Ray Serve runs on this cluster already, but not for this workspace. Deploy beside it with "
             "`serve deploy serve_configs/production.yaml`, or let Metrify start a Ray of its own: unset RAY_ADDRESS."
         )
-    wanted = _current(workspace, ServeArgs())
+    wanted = held(registered(ServeArgs(home=str(workspace.home))))
     deadline = time.monotonic() + PATIENCE
     while missing := wanted - _served(graph.address):
         if time.monotonic() > deadline:
@@ -67,15 +66,6 @@ def _running(workspace: Workspace) -> str:
             raise ServiceFailed("The graph", f"it does not serve {names}", workspace.run / "logs" / "serve")
         time.sleep(0.5)
     return graph.address
-
-
-def _current(workspace: Workspace, args: ServeArgs) -> set[str]:
-    """The models that the registry holds of those that a graph asks it for."""
-    found = set()
-    for wanted in chain.from_iterable(args.wanted.values()):
-        with suppress(NoSuchModel):
-            found.add(RegistrySource(str(workspace.home), wanted).current())
-    return found
 
 
 def _served(address: str) -> set[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from metrify.errors import NoSuchModel
+from metrify.serving.args import ServeArgs
 from metrify.serving.wanted import Wanted
 from metrify.settings import Settings, Workspace
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from metrify.registry import Registry, Version
 
-__all__ = ["SCORERS", "RegistrySource", "Scorer", "Served", "Source"]
+__all__ = ["SCORERS", "RegistrySource", "Scorer", "Served", "Source", "held", "registered"]
 
 SCORERS = {
     "forecasting": "metrify.scoring.forecast:Forecaster",
@@ -98,6 +100,20 @@ class RegistrySource:
         if found is None:
             raise NoSuchModel(self.wanted.task, "champion", map(str, self._registry.versions()))
         return found
+
+
+def registered(args: ServeArgs) -> list[RegistrySource]:
+    """The sources of all models that a config asks for."""
+    return [RegistrySource(args.home, wanted) for found in args.wanted.values() for wanted in found]
+
+
+def held(sources: Iterable[Source]) -> set[str]:
+    """Names and versions of those models that the registry holds now. Raises RegistryError."""
+    found = set()
+    for source in sources:
+        with suppress(NoSuchModel):
+            found.add(source.current())
+    return found
 
 
 def _scorer(task: str) -> Callable[..., Scorer]:

@@ -62,7 +62,9 @@ def fleet(number: int, seed: int, days: int = 1500) -> tuple[pd.DataFrame, pd.Da
     happened = pd.DataFrame({"subject_id": random.choice(ids, many), "timestamp": times.round("s")})
     happened["kind"] = random.choice(kinds, many)
     failing = random.permutation(number)[: number // 5]
-    happened.loc[happened.index[: len(failing)], ["subject_id", "kind"]] = np.c_[ids[failing], ["failure"] * len(failing)]
+    happened.loc[happened.index[: len(failing)], ["subject_id", "kind"]] = np.c_[
+        ids[failing], ["failure"] * len(failing)
+    ]
     late = pd.to_timedelta(random.choice([0, 0, 1, 60], many), "D")
     happened["available_at"] = happened["timestamp"] + late
     warmth = weather("2015-01-01", random.normal(18, 9, (days + 365) * 2), per_day=2)
@@ -101,7 +103,9 @@ def test_nothing_that_became_known_later_enters_the_features() -> None:
 
 
 def test_targets_say_failed_survived_or_unknown() -> None:
-    lived = assets(fails="2010-01-01", fails_later="2010-01-01", stays="2010-01-01", leaves="2010-01-01", swapped="2010-01-01")
+    lived = assets(
+        fails="2010-01-01", fails_later="2010-01-01", stays="2010-01-01", leaves="2010-01-01", swapped="2010-01-01"
+    )
     lived["retired_on"] = pd.to_datetime([None, None, None, "2018-07-01", None])
     happened = events(
         ("fails", "2018-12-31T23:00", "failure"),
@@ -130,7 +134,14 @@ def test_a_target_counts_what_was_known_by_labels_until() -> None:
 
 
 def test_standing_says_why_an_asset_is_not_in_service() -> None:
-    lived = assets(future="2031-05-01", retired="2010-01-01", failed="2010-01-01", unknown=None, swapped="2010-01-01", fine="2010-01-01")
+    lived = assets(
+        future="2031-05-01",
+        retired="2010-01-01",
+        failed="2010-01-01",
+        unknown=None,
+        swapped="2010-01-01",
+        fine="2010-01-01",
+    )
     lived["retired_on"] = [None, "2015-02-03", "2016-01-05", "9999-12-31", None, None]
     happened = events(("failed", "2016-01-02T08:00", "failure"), ("swapped", "2017-01-01", "replacement"))
     equipment = Equipment.of(lived, happened)
@@ -207,7 +218,9 @@ def test_the_failure_rate_of_siblings_is_drawn_towards_the_fleet() -> None:
 
 
 def test_the_grid_ends_a_horizon_before_the_end_and_starts_with_the_first_event() -> None:
-    equipment = Equipment.of(assets(a="2010-01-01"), events(("a", "2015-03-01", "outage"), ("a", "2018-06-01", "repair")))
+    equipment = Equipment.of(
+        assets(a="2010-01-01"), events(("a", "2015-03-01", "outage"), ("a", "2018-06-01", "repair"))
+    )
     grid = as_of_grid(equipment, 91, 365)
     assert grid[-1] == day("2017-06-01")
     assert day("2015-03-01") <= grid[0] < day("2015-06-01")

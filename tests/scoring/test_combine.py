@@ -37,7 +37,11 @@ def risk(model: str, chances: dict[str, float], reason: str = "") -> pd.DataFram
 
 @pytest.mark.parametrize(
     ("task", "frame"),
-    [("forecasting", forecast("f:1", 1)), ("anomaly", anomaly("z:1", [1, 5], 3)), ("maintenance", risk("m:1", {"x": 1}))],
+    [
+        ("forecasting", forecast("f:1", 1)),
+        ("anomaly", anomaly("z:1", [1, 5], 3)),
+        ("maintenance", risk("m:1", {"x": 1})),
+    ],
 )
 def test_one_member_is_its_own_answer(task, frame) -> None:
     pd.testing.assert_frame_equal(combine(task, [frame]), frame)

@@ -10,9 +10,10 @@ import pytest
 
 from metrify.errors import NoSuchModel
 from metrify.registry import Version
-from metrify.serving.args import TASKS
-from metrify.serving.source import SCORERS, RegistrySource
+from metrify.serving.args import TASKS, ServeArgs
+from metrify.serving.source import SCORERS, RegistrySource, held, registered
 from metrify.serving.wanted import Wanted
+from tests.serving.fakes import FakeSource
 
 VERSIONS = {
     ("forecasting/lightgbm", "champion"): Version("forecasting/lightgbm", 3, "r3", ("champion",)),
@@ -74,3 +75,19 @@ def test_every_task_has_a_scorer_that_can_be_asked():
         module, name = path.split(":")
         scorer = getattr(import_module(module), name)
         assert {"answer", "refresh", "until", "lake_version"} <= set(dir(scorer))
+
+
+def test_what_the_registry_does_not_hold_is_not_waited_for():
+    assert held([FakeSource("a:1"), FakeSource(""), FakeSource("b:2")]) == {"a:1", "b:2"}
+
+
+def test_every_model_of_a_config_has_a_source():
+    args = ServeArgs(home="h", models={"forecasting": ["forecasting/lightgbm:3", "champion"]})
+    assert [str(source.wanted) for source in registered(args)] == [
+        "forecasting/lightgbm:3",
+        "forecasting@champion",
+        "anomaly/zscore@champion",
+        "anomaly/isolation_forest@champion",
+        "maintenance@champion",
+        "quality@champion",
+    ]

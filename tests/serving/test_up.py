@@ -26,7 +26,8 @@ from metrify.serving.local import deployed
 from metrify.serving.processes import marked
 from metrify.serving.services import ServiceStatus, down, status, up
 from metrify.settings import Workspace
-from metrify.training.rows import feature_rows
+from metrify.training.anomaly import AnomalyTask
+from metrify.training.forecasting import ForecastingTask
 from metrify.training.train import train
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -57,18 +58,20 @@ def listening(mark: str) -> set[str]:
     return {f"{one.laddr.ip}:{one.laddr.port}" for one in connections if one.status == psutil.CONN_LISTEN}
 
 
-def teach(workspace: Workspace) -> str:
-    """The sample in the lake and a champion in the registry, on the cluster that `up` started."""
+def teach(workspace: Workspace) -> list[str]:
+    """The sample in the lake and champions of two tasks in the registry, on the cluster that `up` started."""
     sample.load(workspace)
     with session(workspace) as address:
         assert address == (workspace.run / "ray_address").read_text()
         build(workspace)
-        rows = feature_rows(workspace)
-        trained = train(workspace, rows, "forecasting/seasonal", {}, until=np.datetime64("2017-07-01", "s"))
-        Registry(workspace).promote(trained.version.name, trained.version.version)
+        tasks = {"forecasting/seasonal": ForecastingTask.of(workspace), "anomaly/zscore": AnomalyTask.of(workspace)}
+        until = np.datetime64("2017-07-01", "s")
+        found = [train(workspace, task, name, {}, until=until).version for name, task in tasks.items()]
+        for version in found:
+            Registry(workspace).promote(version.name, version.version)
         with deployed(workspace) as url:  # the running graph, once it has followed
             assert url == address_of(workspace, "graph")
-    return str(trained.version)
+    return list(map(str, found))
 
 
 def address_of(workspace: Workspace, name: str) -> str:
@@ -79,15 +82,22 @@ def test_a_day_in_the_life(running: Workspace, tmp_path: Path):
     mark, temp_dir = record(running)["mark"], Path(record(running)["temp_dir"])
     assert states(status(running)) == {"graph": "not ready", "mlflow": "running", "dashboard": "running"}
 
-    name = teach(running)
+    forecaster, detector = teach(running)
     graph = address_of(running, "graph")
     assert states(status(running))["graph"] == "running"
     meter = Lake(running).meters()["meter_id"].iloc[0]
     answer = httpx.post(f"{graph}/v1/forecast", json={"meter_id": meter}, timeout=60)
     (found,) = answer.json()["forecasts"]
-    assert (found["model"], len(found["q50"])) == (name, 24)
-    model = httpx.get(f"{graph}/v1/models").json()[0]
-    assert model["lake_version"] == Lake(running).version(READING)
+    assert (found["model"], len(found["q50"])) == (forecaster, 24)
+    models = httpx.get(f"{graph}/v1/models").json()
+    assert [(model["ready"], model["absent"]) for model in models] == [(True, False)] * 2 + [(False, True)] * 3
+    assert models[0]["lake_version"] == Lake(running).version(READING)
+    judged = httpx.post(f"{graph}/v1/anomalies", json={"meter_id": meter}, timeout=60).json()
+    assert [(member["model"], member["answered"]) for member in judged["members"]] == [
+        (detector, True),
+        ("anomaly/isolation_forest@champion", False),
+    ]
+    assert (judged["degraded"], len(judged["anomalies"][0]["score"])) == (True, 24)
 
     for port in (record(running)["ports"][key] for key in ("api", "dashboard", "mlflow")):
         assert {one for one in listening(mark) if one.endswith(f":{port}")} == {f"127.0.0.1:{port}"}

@@ -12,6 +12,7 @@ from metrify.errors import EmptyTable
 
 __all__ = ["TOO_LITTLE", "answer", "judged", "learnable", "phrase"]
 
+_LEFT_OUT = 0.05
 TOO_LITTLE = "too little history: fewer than 3 days are known around this hour"
 
 
@@ -23,8 +24,9 @@ def judged(rows: pd.DataFrame) -> NDArray[np.bool_]:
 def learnable(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows to learn from: judged, not flagged by the validation rules, and with two weeks known before them if any are.
 
-    What is usual of a meter is unsteady in its first weeks: such rows would make all others look ordinary. Raises
-    EmptyTable without any row.
+    What is usual of a meter is unsteady in its first weeks: such rows would make all others look ordinary. So would
+    the few meters that are the strangest of all, such as homes that stand empty and fill again: of a fleet of twenty
+    or more, one in twenty is left out. Raises EmptyTable without any row.
     """
     keep = judged(rows)
     if "flagged" in rows:
@@ -36,7 +38,16 @@ def learnable(rows: pd.DataFrame) -> pd.DataFrame:
             "each with at least 3 days of history before it.",
         )
     settled = keep & (rows["known_28d"].to_numpy(np.float32) >= 0.5)
-    return rows[settled if settled.any() else keep]
+    found = rows[settled if settled.any() else keep]
+    strangest = _strangest(found)
+    return found[~found["meter_id"].isin(strangest)] if strangest else found
+
+
+def _strangest(rows: pd.DataFrame) -> list[str]:
+    """One in twenty of the meters: those whose strange readings, one in a hundred, are the strangest."""
+    size = rows[["zscore", "day_zscore"]].abs().max(axis=1)
+    by_meter = size.groupby(rows["meter_id"].astype(object)).quantile(0.99)
+    return by_meter.nlargest(int(len(by_meter) * _LEFT_OUT)).index.tolist()
 
 
 def answer(

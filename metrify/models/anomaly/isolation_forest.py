@@ -22,6 +22,7 @@ __all__ = ["IsolationForestDetector"]
 
 _SPLIT = ("zscore", "change", "day_ratio", "week_ratio", "day_zscore", "peak_ratio", "same_hours", "zero_hours")
 _TOLD = ("value", "usual", "known_28d", *_SPLIT)
+_DAY = [_SPLIT.index("day_ratio"), _SPLIT.index("day_zscore")]  # two words for one thing
 _SECOND = 2.0
 """From which surprise on a second feature is named: one ordinary row in a hundred."""
 
@@ -37,7 +38,7 @@ class IsolationForestDetector(Model):
     max_samples: Annotated[int, Choice((256, 1024, 4096))] = 256
     """rows that a tree is grown from"""
     contamination: float = 0.1
-    """the textbook verdict: the share of training rows that would be flagged; an alert budget takes the score instead"""
+    """the textbook verdict: the share of training rows that are flagged; an alert budget takes the score instead"""
     random_state: int = 42
     most_rows: int = 200_000
     """training rows that are looked at, drawn at random"""
@@ -78,11 +79,11 @@ class IsolationForestDetector(Model):
 
     def reasons(self, rows: pd.DataFrame) -> list[str]:
         """The one or two features of each of these rows that lie farthest out among the training rows, in words."""
-        compressed = self._filled(_compressed(rows))
+        compressed = _compressed(rows)
         pairs = zip(compressed.T, self._tails, strict=True)
         strange = np.array([np.maximum(low(-column), high(column)) for column, (low, high) in pairs])
-        first, second = np.argsort(-strange, axis=0, kind="stable")[:2]
-        both = strange[second, np.arange(len(rows))] >= _SECOND
+        first, second = np.argsort(-np.nan_to_num(strange, nan=-1.0), axis=0, kind="stable")[:2]
+        both = (strange[second, np.arange(len(rows))] >= _SECOND) & ~(np.isin(first, _DAY) & np.isin(second, _DAY))
         told = zip(first, second, both, rows[list(_TOLD)].to_dict("records"), strict=True)
         return ["; ".join(phrase(_SPLIT[k], row) for k in ((a, b) if two else (a,))) for a, b, two, row in told]
 

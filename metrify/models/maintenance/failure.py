@@ -25,7 +25,10 @@ __all__ = ["FailureClassifier"]
 
 _NUMBERS = tuple(feature.name for feature in FEATURES)
 _REPORT_EVERY = 10
-_HOW = "Ingest events of kind failure with `metrify ingest events FILE --mapping MAPPING`, or ask for a longer horizon."
+_NO_FAILURE = (
+    "Ingest events of kind failure with `metrify ingest events FILE --mapping MAPPING`, or ask for a longer horizon."
+)
+_NO_SURVIVOR = "Ingest the equipment that did not fail too, with `metrify ingest assets FILE --mapping MAPPING`."
 
 
 @dataclass
@@ -80,9 +83,7 @@ class FailureClassifier(Model):
         rounds = self.n_estimators - (started.num_boosted_rounds() if started else 0)
         if started and rounds <= 0:
             return started
-        data = xgb.DMatrix(
-            encoding.matrix(rows), rows["target"].to_numpy(), feature_names=encoding.names, nthread=1
-        )
+        data = xgb.DMatrix(encoding.matrix(rows), rows["target"].to_numpy(), feature_names=encoding.names, nthread=1)
         return xgb.train(self._parameters, data, rounds, xgb_model=started, verbose_eval=False, **watch)
 
     @property
@@ -181,7 +182,7 @@ class _Teller(xgb.callback.TrainingCallback):
         self._report, self._actual = report, actual
         self._data = xgb.DMatrix(matrix, nthread=1)
 
-    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002  XGBoost's signature
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         if (epoch + 1) % _REPORT_EVERY == 0:
             chance = np.clip(model.predict(self._data, validate_features=False).astype(np.float64), 1e-7, 1 - 1e-7)
             logloss = -np.mean(np.where(self._actual > 0, np.log(chance), np.log1p(-chance)))
@@ -205,12 +206,9 @@ def _learnable(rows: pd.DataFrame) -> int:
     failures = int(rows["target"].sum())
     if failures in (0, len(rows)):
         seen = f"{rows['asset_id'].nunique()} assets on {rows['as_of'].nunique()} days ({len(rows)} asset-days)"
-        found = f"no failure within {horizons[0]} days" if not failures else "nothing but failures"
-        raise OneClass(FailureClassifier.family, f"{found}, {seen}", _HOW if not failures else _HOW_SURVIVED)
+        found = "nothing but failures" if failures else f"no failure within {horizons[0]} days"
+        raise OneClass(FailureClassifier.family, f"{found}, {seen}", _NO_SURVIVOR if failures else _NO_FAILURE)
     return int(horizons[0])
-
-
-_HOW_SURVIVED = "Ingest the equipment that did not fail too, with `metrify ingest assets FILE --mapping MAPPING`."
 
 
 def _matrix(encoding: Encoding, rows: pd.DataFrame) -> xgb.DMatrix:

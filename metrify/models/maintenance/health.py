@@ -20,8 +20,8 @@ def health(probability: Floats, horizon_days: NDArray) -> Floats:
     each ten times as many failures: 100 at one in a thousand years, 67 at one in a hundred, 33 at one in ten, 0 at one
     a year. So it says the same whatever the horizon, and tells 0.1 % from 1 %, which 1 - probability does not.
     """
-    hazard = -np.log1p(-probability) * 365 / horizon_days
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore"):  # never and at once are the ends of the scale
+        hazard = -np.log1p(-probability) * 365 / horizon_days
         decades = np.log10(hazard / SOUND) / np.log10(SPENT / SOUND)
     return 100 * (1 - np.clip(decades, 0, 1))
 

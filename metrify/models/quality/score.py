@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,8 @@ class QualityModel(Model):
     """A score of 0 to 100 that anybody can reckon again, and beside it a few small trees for tomorrow's risk.
 
     The score is 100 x (1 - the weighted share of defective intervals). The risk: Chen and Guestrin 2016, "XGBoost: a
-    scalable tree boosting system", doi:10.1145/2939672.2939785, stopped early and calibrated on the last days.
+    scalable tree boosting system", doi:10.1145/2939672.2939785, stopped early and calibrated on meters that they
+    have not seen: faults come in bouts, and the last days alone may hold none or little else.
     """
 
     weight_gap: float = 1.0
@@ -47,8 +49,8 @@ class QualityModel(Model):
     max_depth: Annotated[int, Span(2, 6)] = 3
     min_child_weight: Annotated[float, Span(1.0, 50.0, log=True)] = 10.0
     reg_lambda: Annotated[float, Span(0.1, 20.0, log=True)] = 2.0
-    calibration_days: int = 28
-    """how many of the last days of training stop and calibrate the risk, at most a third of them"""
+    calibration_folds: int = 5
+    """parts of the meters, each of which stops and calibrates trees that learned from the others"""
     tell_above: float = 0.5
     """from which risk on the reason says what raises it"""
     seed: int = 0
@@ -69,15 +71,23 @@ class QualityModel(Model):
         """
         rows = train.rows[train.rows["target"].notna()].sort_values(["local_date", "meter_id"], kind="stable")
         self._refuse_one_class(rows)
-        aside = _last_days(rows, self.calibration_days)
         data, rounds, self._calibration = _dataset(rows), self.n_estimators, Calibration()
-        if aside.any() and rows["target"][~aside].nunique() == 2:
-            held = _dataset(rows[aside])
-            first = self._boost(_dataset(rows[~aside]), rounds, held=held)
-            rounds = first.num_boosted_rounds()
-            self._calibration = Calibration.fit(_odds(first, held), rows["target"][aside].to_numpy(np.float64))
+        folds = _by_meter(rows, self.calibration_folds)
+        if len(folds) > 1:
+            rounds, odds = self._cross(rows, folds)
+            self._calibration = Calibration.fit(odds, rows["target"].to_numpy(np.float64))
         self._trees = self._boost(data, rounds, watch=self._watch(valid, report))
         return self
+
+    def _cross(self, rows: pd.DataFrame, folds: list[NDArray[np.bool_]]) -> tuple[int, NDArray[np.float64]]:
+        """How many trees are best on meters not seen, and the log-odds that such trees say of each row, [N]."""
+        best, odds = [], np.empty(len(rows))
+        for held in folds:
+            asked = _dataset(rows[held])
+            trees = self._boost(_dataset(rows[~held]), self.n_estimators, held=asked)
+            best.append(trees.num_boosted_rounds())
+            odds[held] = _odds(trees, asked)
+        return max(round(float(np.mean(best))), 1), odds
 
     def _refuse_one_class(self, rows: pd.DataFrame) -> None:
         if rows.empty:
@@ -187,12 +197,14 @@ class _Teller(xgb.callback.TrainingCallback):
         return False
 
 
-def _last_days(rows: pd.DataFrame, days: int) -> NDArray[np.bool_]:
-    """The rows of the last `days` days, at most a third of them, so that a short training set still teaches."""
-    dates = rows["local_date"].to_numpy()
-    kinds = np.unique(dates)
-    aside = min(days, len(kinds) // 3)
-    return dates >= kinds[-aside] if aside > 0 else np.zeros(len(rows), bool)
+def _by_meter(rows: pd.DataFrame, parts: int) -> list[NDArray[np.bool_]]:
+    """Rows of the meters of each part; none where both kinds of days are not on both sides of every part."""
+    meters = rows["meter_id"].astype(str)
+    part = meters.map({meter: zlib.crc32(meter.encode()) % parts for meter in meters.unique()}).to_numpy()
+    folds = [part == number for number in range(parts)]
+    target = rows["target"]
+    whole = all(target[held].nunique() == target[~held].nunique() == 2 for held in folds)
+    return folds if whole else []
 
 
 def _dataset(rows: pd.DataFrame, *, labelled: bool = True) -> xgb.DMatrix:

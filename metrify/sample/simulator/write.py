@@ -15,7 +15,7 @@ from metrify.sample.simulator.devices import DeviceHistories
 from metrify.sample.simulator.fleet import Fleet
 from metrify.settings import Workspace
 
-__all__ = ["load", "load_devices", "write", "write_devices"]
+__all__ = ["load", "load_devices", "load_files", "write", "write_devices"]
 
 Progress = Callable[[int], None]
 
@@ -63,7 +63,7 @@ def load(workspace: Workspace, fleet: Fleet, progress: Progress | None = None) -
     """
     with tempfile.TemporaryDirectory(prefix="metrify-") as folder:
         write(fleet, Path(folder))
-        return _ingest(workspace, Path(folder), progress)
+        return load_files(workspace, Path(folder), progress)
 
 
 def write_devices(histories: DeviceHistories, folder: Path) -> list[Path]:
@@ -82,10 +82,11 @@ def load_devices(
     """Put the histories into the lake through the same door as any file. Again, it changes nothing."""
     with tempfile.TemporaryDirectory(prefix="metrify-") as folder:
         write_devices(histories, Path(folder))
-        return _ingest(workspace, Path(folder), progress)
+        return load_files(workspace, Path(folder), progress)
 
 
-def _ingest(workspace: Workspace, folder: Path, progress: Progress | None) -> list[IngestReport]:
+def load_files(workspace: Workspace, folder: Path, progress: Progress | None = None) -> list[IngestReport]:
+    """Put what `write` or `write_devices` wrote into the lake. Again, it changes nothing. Raises LakeConflict."""
     reports: list[IngestReport] = []
     for name, table in FILES.items():
         path = folder / f"{name}.parquet"
