@@ -72,7 +72,12 @@ class Head:
         """`ray job submit --working-dir . -- python jobs/STAGE.py ...`."""
         home = json.dumps({"env_vars": {"METRIFY_HOME": str(workspace.home)}})
         entry = ["python", f"jobs/{stage}.py", *map(str, words)]
-        return self.job("submit", "--working-dir=.", f"--runtime-env-json={home}", *options, "--", *entry, token=token)
+        command = ["submit", "--working-dir=.", f"--runtime-env-json={home}", *options, "--", *entry]
+        deadline = time.monotonic() + 120
+        while True:  # the dashboard answers some seconds before the agent that takes jobs does
+            done = self.job(*command, token=token)
+            if "No available agent" not in done.stderr or time.monotonic() > deadline:
+                return done
 
     def answer(self, workspace: Workspace, stage: str, *words: object) -> dict:
         """The report of a job that succeeds."""
