@@ -4,7 +4,7 @@ BIN    := .venv/bin
 READY  := .venv/.installed
 LOCK   := requirements.txt
 
-.PHONY: help setup lock demo up down test slow check services docs bench-features clean
+.PHONY: help setup lock demo up down test slow check services docs bench-features bench-detection bench-failures clean
 help:                 ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
@@ -49,6 +49,12 @@ docs: setup           ## the pages of docs/ that are generated from the code
 
 bench-features: setup ## features beside polars on the same columns
 	$(BIN)/python benchmarks/features.py
+
+bench-detection: setup ## detectors on real homes with faults put in, event by event (reads ../shared/data)
+	$(BIN)/python benchmarks/detection.py
+
+bench-failures: setup ## the failure model beside the true hazard of simulated devices
+	$(BIN)/python benchmarks/failures.py
 
 clean:                ## forget the virtual environment (the workspace .metrify stays)
 	rm -rf .venv

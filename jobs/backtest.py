@@ -1,4 +1,4 @@
-"""Forecast the past and judge it, as a job of a Ray cluster; its report is one JSON object on stdout.
+"""Answer the past from what was known then, as a job of a Ray cluster; its report is one JSON object on stdout.
 
 ray job submit --working-dir . -- python jobs/backtest.py forecasting --train-until 2013-11-01
 """

@@ -13,6 +13,7 @@ MetrifyError
 │   ├── EmptyTable
 │   ├── UnknownMeter
 │   ├── UnknownAsset
+│   ├── TooLittle            rows, but not enough of them
 │   ├── OneClass             nothing to tell apart: no failure, or nothing but failures
 │   └── NotEnoughHistory
 ├── LakeConflict             other writers kept winning
@@ -51,6 +52,7 @@ __all__ = [
     "SearchFailed",
     "ServiceFailed",
     "StepFailed",
+    "TooLittle",
     "UnknownAsset",
     "UnknownKeys",
     "UnknownMeter",
@@ -160,6 +162,13 @@ class UnknownAsset(NoData):
         super().__init__(
             f"Unknown asset: {_names(self.asset_ids)}. The lake holds {known} assets; ingest it with "
             "`metrify ingest assets FILE --mapping MAPPING` first, or send its attributes with the request."
+        )
+
+
+class TooLittle(NoData):
+    def __init__(self, step: str, wanted: str, found: str):
+        super().__init__(
+            f"Too little data for {step}: wanted {wanted}, found {found}. Ingest more, or choose other dates."
         )
 
 

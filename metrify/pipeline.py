@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,13 +32,13 @@ SOURCES = (READING, METER, ASSET, EVENT, WEATHER, GRID, SOLAR, TARIFF, HOLIDAY)
 """What steps are made from; all other tables are made from these."""
 FILLING = {"ingest", "simulate"}
 """Verbs that fill SOURCES: they depend on their files and words only."""
-CHAMPIONS = {
-    "forecasting": "forecasting/lightgbm",
-    "anomaly": "anomaly/zscore",
-    "quality": "quality/score",
-    "maintenance": "maintenance/failure",
+TAUGHT = {
+    "forecasting": ("forecasting/lightgbm",),
+    "anomaly": ("anomaly/zscore", "anomaly/isolation_forest"),
+    "quality": ("quality/score",),
+    "maintenance": ("maintenance/failure",),
 }
-"""The family of each task that the built-in chain trains."""
+"""The families of each task that the built-in chain trains; the last one leads."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,8 @@ def built_in(workspace: Workspace) -> list[Step]:
     if not tasks:
         raise EmptyTable(READING.name, "Load readings with `metrify ingest readings FILE`, or make some: `simulate`.")
     made = [("vee",), ("features", "build")] if readings else []
-    learned = [words for task in tasks for words in (("train", CHAMPIONS[task], "--promote"), ("score", task))]
-    return [*made, *learned]
+    taught = [[*(("train", family, "--promote") for family in TAUGHT[task]), ("score", task)] for task in tasks]
+    return [*made, *chain.from_iterable(taught)]
 
 
 def run(

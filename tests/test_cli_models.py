@@ -61,7 +61,7 @@ def test_train_measures_on_a_holdout_and_models_shows_it(capsys, home: Path) -> 
 
 def test_what_is_too_short_to_measure_is_trained_all_the_same(capsys, home: Path) -> None:
     trained = answer(capsys, home, "train", FAMILY, "--until", "2013-03-02")
-    assert "at least two issues" in trained["holdout"]["reason"]
+    assert "at least two moments" in trained["holdout"]["reason"]
     assert trained["version"] == f"{FAMILY}:1"
 
 

@@ -20,7 +20,7 @@ from metrify.errors import (
 from metrify.lake.files import ingest
 from metrify.lake.tables import Lake
 from metrify.models.catalog import family
-from metrify.pipeline import CHAMPIONS, PipelineReport, Step, _alone, built_in, read, run
+from metrify.pipeline import TAUGHT, PipelineReport, Step, _alone, built_in, read, run
 from metrify.schema import FINDING, READING
 from metrify.settings import Workspace
 from tests.features.test_build import readings
@@ -243,7 +243,7 @@ def test_the_built_in_chain_does_what_there_is_data_for(workspace: Workspace) ->
 
 
 def test_the_built_in_chain_names_families_that_there_are() -> None:
-    assert all(family(name).__name__ and name.startswith(f"{task}/") for task, name in CHAMPIONS.items())
+    assert all(family(name).family.startswith(f"{task}/") for task, names in TAUGHT.items() for name in names)
 
 
 def test_the_example_is_a_chain_whose_files_ship() -> None:

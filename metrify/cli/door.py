@@ -17,12 +17,12 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="metrify",
-    help="""Smart-metering machine learning: from meter readings to forecasts that answer over HTTP.
+    help="""Smart-metering machine learning: from meter readings to answers over HTTP.
 
     [bold]First contact:[/bold]  metrify demo
 
     [bold]Your own data:[/bold]  metrify ingest readings my.csv --mapping my.toml, then  metrify features build,
-    metrify train forecasting/lightgbm --promote,  metrify up.
+    metrify train forecasting/lightgbm --promote,  metrify up.  Or all that the lake has data for:  metrify pipeline.
     """,
     rich_markup_mode="rich",
     no_args_is_help=True,

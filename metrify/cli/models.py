@@ -13,7 +13,6 @@ from metrify.cli.versions import Family
 if TYPE_CHECKING:
     import numpy as np
 
-    from metrify.settings import Workspace
     from metrify.training.backtest import Backtest
     from metrify.training.rows import Presence
     from metrify.training.search import SearchResult
@@ -46,11 +45,15 @@ def search(
         metrify search forecasting/lightgbm --trials 20 --time-budget 300 --until 2013-11-01
     """
     from metrify import cluster
+    from metrify.models import catalog
+    from metrify.registry.names import task_of
+    from metrify.training.task import of_task
     from metrify.training.train import find_settings
 
     console: Console = context.obj
     workspace = console.workspace
-    task = _task(workspace, family)
+    catalog.family(family)  # misspelt, it is told before any rows are read
+    task = of_task(workspace, task_of(family))
     with console.progress(f"Search {family}: trials") as meter, cluster.session(workspace):
         result = find_settings(
             workspace,
@@ -106,15 +109,19 @@ def train(
         metrify train forecasting/lightgbm --searched --promote
     """
     from metrify.cli.standing import lead, measured
+    from metrify.models import catalog
+    from metrify.registry.names import task_of
+    from metrify.training.task import of_task
     from metrify.training.train import found_settings
     from metrify.training.train import train as fit
 
     console: Console = context.obj
     workspace = console.workspace
+    catalog.family(family)
     found = found_settings(workspace, family) if searched else None
     chosen = (found.settings if found else {}) | _settings(settings)
     with console.progress(f"Train {family}") as meter:
-        task = _task(workspace, family)
+        task = of_task(workspace, task_of(family))
         end = _until(until, task)
         held = measured(task, family, chosen, end, found, lambda text: meter(text=text)) if measure else None
         metrics = held.metrics if held else {}
@@ -138,7 +145,8 @@ def backtest(
     train_until: Annotated[str | None, typer.Option(help="Begin of the test [UTC]; default: the last fifth")] = None,
     test_until: Annotated[str | None, typer.Option(help="End of the test [UTC]; default: all")] = None,
     folds: Annotated[
-        int | None, typer.Option(min=1, help="Fit anew for each of this many parts of the test; default: the setting")
+        int | None,
+        typer.Option(min=1, help="Fit anew for each of so many parts of the test; default: forecasting.folds, else 1"),
     ] = None,
     settings: Setting = None,
     searched: Annotated[
@@ -156,23 +164,28 @@ def backtest(
 
         metrify backtest forecasting --train-until 2013-11-01 --present 0.95 --present-since 2013-10-01
     """
-    from metrify.models.catalog import families
+    from metrify.errors import BadValue
+    from metrify.models import catalog
+    from metrify.registry.names import task_of
     from metrify.training.backtest import backtest as run
     from metrify.training.rows import Presence
     from metrify.training.split import folds as cut
     from metrify.training.split import parse_time
+    from metrify.training.task import of_task
     from metrify.training.train import found_settings
 
     console: Console = context.obj
     workspace = console.workspace
-    names = [family] if "/" in family else families(family)
+    names = [catalog.family(family).family] if "/" in family else catalog.families(family)
+    if settings and len(names) > 1:
+        raise BadValue("--set", f"one family, such as {names[0]}", family)
     with console.progress("Backtest") as meter:
-        task = _task(workspace, family)
+        task = of_task(workspace, task_of(family))
         begin = parse_time(train_until, "train-until") if train_until else None
         end = parse_time(test_until, "test-until") if test_until else None
         number = folds or (workspace.settings.forecasting.folds if task.name == "forecasting" else 1)
         parts = cut(task.moments, train_until=begin, test_until=end, number=number)
-        if present or history_days:
+        if present or history_days or present_since:
             since = parse_time(present_since, "present-since") if present_since else parts[0].test_from
             task = _present(task, Presence(present, since, history_days, parts[0].test_from))
         found = {name: found_settings(workspace, name).before(parts[0].test_from) for name in names if searched}
@@ -183,17 +196,6 @@ def backtest(
     title = f"{task.asked(result.exam)}, {parts[0].test_from} to {parts[-1].test_until}"
     console.show({"league": records}, [table(title, columns, [[row[name] for name in columns] for row in records])])
     _log_backtest(console, family, task, result)
-
-
-def _task(workspace: Workspace, family: str) -> Task:
-    """The rows of the family's (or task's own) task."""
-    from metrify.models import catalog
-    from metrify.registry.names import task_of
-    from metrify.training.task import of_task
-
-    if "/" in family:
-        catalog.family(family)  # misspelt, it is told before any rows are read
-    return of_task(workspace, task_of(family))
 
 
 def _present(task: Task, presence: Presence) -> Task:

@@ -47,8 +47,9 @@ def demo(
 
         done = run(console.workspace, tell, search_seconds=search_seconds)
     league = done.league.to_dict("records")
+    tasks = {name: found.to_dict("records") for name, found in done.tasks.items()}
     rows = [[row[name] for name in BRIEF] for row in league]
-    answer = {"report": done.report, "stages": done.stages, "league": league, "links": done.links}
+    answer = {"report": done.report, "stages": done.stages, "league": league, "tasks": tasks, "links": done.links}
     shown = table("League: 28 days that no model had seen", BRIEF, rows)
     console.show(answer, [shown, "", f"Report         {done.report}", *_doors(console.workspace, done.links)])
 

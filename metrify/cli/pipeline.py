@@ -21,7 +21,7 @@ import typer
 
 from metrify import errors
 from metrify.cli.console import Console, table
-from metrify.errors import BadValue, InputError, MetrifyError, StepFailed, UnknownName
+from metrify.errors import BadValue, InputError, MetrifyError, NoData, NoSuchModel, StepFailed, UnknownName
 
 if TYPE_CHECKING:
     from metrify.pipeline import PipelineReport, Step
@@ -43,7 +43,8 @@ def pipeline(
 ) -> None:
     """Do a chain of verbs, from the first step on that is not done yet; nothing where nothing has changed.
 
-    Without a file: validate, build features, then train, promote and score each task that has data. Example:
+    Without a file: validate, build features, then train, promote and score each task; one that the lake has too little
+    data for is passed over, and the report says why. Example:
 
         metrify pipeline examples/pipeline.toml
     """
@@ -56,7 +57,8 @@ def pipeline(
     steps = read(file) if file else built_in(workspace)
     for number, words in enumerate(steps, 1):
         _check(context.find_root(), words, f"{file or 'pipeline'}: step {number}")
-    report = run(workspace, steps, run_step=_runner(workspace.home), progress=rich.print, fresh=fresh)
+    run_step = _runner(workspace.home)
+    report = run(workspace, steps, run_step=run_step if file else _lenient(run_step), progress=rich.print, fresh=fresh)
     _show(console, report)
 
 
@@ -111,6 +113,18 @@ def _runner(home: Path) -> Callable[[Step], Any]:
         raise _revived(answer) or StepFailed(shlex.join(words), ended.returncode)
 
     return run_step
+
+
+def _lenient(run_step: Callable[[Step], Any]) -> Callable[[Step], Any]:
+    """A step that the lake has too little data for is done, with the reason as its answer."""
+
+    def run_or_say_why(words: Step) -> Any:
+        try:
+            return run_step(words)
+        except (NoData, NoSuchModel) as error:
+            return {"no_data": str(error)}
+
+    return run_or_say_why
 
 
 def _dying_with(parent: int) -> Callable[[], None] | None:

@@ -56,7 +56,7 @@ class Surroundings:
 
 
 def reading_columns(settings: Settings) -> list[str]:
-    """The READING columns that forecasting reads."""
+    """The READING columns that panels are made of."""
     return ["meter_id", "timestamp", settings.forecasting.target, "available_at"]
 
 

@@ -11,7 +11,7 @@ from metrify.errors import ClusterError, MetrifyError
 from metrify.lake.tables import Lake
 from metrify.schema import Table
 
-__all__ = ["BucketFiles", "over_buckets"]
+__all__ = ["BucketFiles", "cause", "over_buckets"]
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ def over_buckets(
         for row in results.iter_rows():
             yield len(buckets), pickle.loads(row["result"])
     except RayError as error:
-        raise _cause(error) from error
+        raise cause(error) from error
 
 
-def _cause(error: BaseException) -> BaseException:
+def cause(error: BaseException) -> BaseException:
     """The worker's own error where it is one of ours: a person wants that, not the way it took through Ray."""
     seen: BaseException | None = error
     while seen is not None:
-        cause = getattr(seen, "cause", None)
         if isinstance(seen, MetrifyError):
             return seen
-        seen = cause if isinstance(cause, BaseException) else seen.__cause__
+        told = getattr(seen, "cause", None)
+        seen = told if isinstance(told, BaseException) else seen.__cause__
     return ClusterError(f"A worker failed: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,13 +47,10 @@ def demo(workspace: Workspace, tell: Tell, *, search_seconds: float = 45.0) -> D
     log = Log(tell)
     only_the_sample(workspace)
     put_in(workspace, log)
-    with log.stage("Start Ray") as say:
-        running = cluster.session(workspace)
-        say(f"a cluster of one at {running.__enter__()}")
-    try:
+    with ExitStack() as stack:
+        with log.stage("Start Ray") as say:
+            say(f"a cluster of one at {stack.enter_context(cluster.session(workspace))}")
         return _with_ray(workspace, log, search_seconds)
-    finally:
-        running.__exit__(None, None, None)
 
 
 def _with_ray(workspace: Workspace, log: Log, search_seconds: float) -> Demo:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import pandas as pd
 
 from metrify.features.reading import reading_frame
 from metrify.features.sources import Validated
-from metrify.models.anomaly.surprise import budget_threshold
 from metrify.models.base import Batch, Model
 from metrify.schema import ANOMALY
 from metrify.scoring.answers import joined
+from metrify.scoring.budget import thresholds, verdicts
 from metrify.scoring.layout import readings
 from metrify.scoring.recent import Recent
 from metrify.scoring.request import RequestHistory
 from metrify.settings import Workspace
 
-__all__ = ["AnomalyScorer", "judge_readings"]
+__all__ = ["AnomalyScorer", "Explaining", "judge_readings"]
 
 _DAY = np.timedelta64(24 * 3600, "s")
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A detector that can say why any reading is strange, whether its own verdict flags it or not."""
+
+    def reasons(self, rows: pd.DataFrame) -> list[str]:
+        """Why each of these rows is strange, in words."""
+        ...
 
 
 def judge_readings(
@@ -31,21 +42,19 @@ def judge_readings(
     `threshold` is NaN.
     """
     rows = reading_frame(found, since=since, until=until)
-    answer = model.predict(Batch(rows, meters=found.meters)).assign(value=rows["value"], threshold=np.nan)
-    if alert_budget <= 0:
-        return answer
-    threshold = budget_threshold(alert_budget, found.raw.step_minutes)
-    verdict = answer["score"] >= threshold
-    return answer.assign(threshold=threshold, verdict=verdict, reason=_reasons(model, rows, answer, verdict))
+    answer, step = model.predict(Batch(rows, meters=found.meters)), found.raw.step_minutes
+    verdict = pd.Series(verdicts(answer["score"], step, alert_budget, answer["verdict"]), answer.index)
+    reason = _reasons(model, rows, answer, verdict)
+    threshold = float(thresholds(step, alert_budget))
+    return answer.assign(value=rows["value"], threshold=threshold, verdict=verdict, reason=reason)
 
 
 def _reasons(model: Model, rows: pd.DataFrame, answer: pd.DataFrame, verdict: pd.Series) -> pd.Series:
     """Why each reading is an anomaly by this verdict, where the model can say it, or why it has no score."""
     told = answer["reason"].fillna("").where(verdict | answer["score"].isna(), "")
     untold = verdict & (told == "")
-    say = getattr(model, "reasons", None)
-    if say is not None and untold.any():
-        told[untold] = say(rows[untold])
+    if isinstance(model, Explaining) and untold.any():
+        told[untold] = model.reasons(rows[untold])
     return told
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from metrify.schema import ANOMALY, FORECAST, QUALITY, RISK, TIME, Table
 
-__all__ = ["ANSWERS", "SILENT", "as_rows", "joined"]
+__all__ = ["ANSWERS", "SILENT", "as_rows", "flagged", "joined"]
 
 ANSWERS: dict[str, Table] = {"forecasting": FORECAST, "anomaly": ANOMALY, "quality": QUALITY, "maintenance": RISK}
 """What each task answers with."""
@@ -41,3 +42,12 @@ def joined(
 def as_rows(table: Table, answer: pd.DataFrame, name: str) -> pa.Table:
     """An answer as rows of its table, with the model's name. NaN becomes null."""
     return table.conform(pa.Table.from_pandas(answer.assign(model=name), preserve_index=False))
+
+
+def flagged(rows: pa.Table) -> int:
+    """How many anomalies; equipment without a probability; of the other tasks answers with a reason."""
+    if "verdict" in rows.column_names:
+        return pc.sum(rows["verdict"]).as_py() or 0
+    if "probability" in rows.column_names:
+        return rows["probability"].null_count
+    return pc.sum(pc.fill_null(pc.not_equal(rows["reason"], ""), False)).as_py() or 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +15,14 @@ from metrify.lake.tables import Lake, Written
 from metrify.models import catalog
 from metrify.models.base import Model
 from metrify.schema import READING
-from metrify.scoring.fleet import score_assets
+from metrify.scoring.assets import Progress, score_assets
 from metrify.scoring.layout import readings
-from metrify.scoring.passes import MeterWorker, Tally, Task
+from metrify.scoring.passes import MeterWorker, Scoring, Tally
 from metrify.scoring.recent import lake_until
+from metrify.scoring.risk import default_as_of
 from metrify.settings import Workspace
 
 __all__ = ["ScoreReport", "score_lake", "score_with"]
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class ScoreReport:
     subjects: int
     """meters, or assets, that have an answer"""
     flagged: int
-    """anomalies; of the other tasks answers with a reason, such as a fallback or a day of poor quality"""
+    """anomalies; equipment without a probability; forecasts by a fallback; days whose quality has a reason"""
     written: Written
     """what the lake did not say yet"""
     until: np.datetime64
@@ -93,31 +91,45 @@ def score_with(
     that names no time: the last 24 hours, the last complete local day, a forecast issued at `until`. Equipment is
     judged as of `until` (default: as RiskScorer) and knows no `since`. Nothing later than `until` is used.
 
-    Runs in the current Ray session; `progress(done, of)` counts buckets. Each bucket is written as it is done: what is
-    there already is not written again, and a run that was killed is completed by the next. Raises EmptyTable, BadValue.
+    Each model's answers stand under its own name, here of one model alone: what the graph makes of several, such as
+    the mean of the detectors in serve_configs/, is not stored.
+
+    Runs in the current Ray session; `progress(done, of)` counts buckets, or assets. Each bucket is written as it is
+    done: what is there already is not written again, and a run that was killed is completed by the next. Raises
+    EmptyTable, BadValue.
     """
     started = time.perf_counter()
-    since = None if since is None else since.astype("datetime64[s]")
     task = model.family.partition("/")[0]
-    if since is not None and (task == "maintenance" or (until is not None and since >= until)):
-        raise BadValue("since", "a time before until, and none for maintenance, which is judged as of until", since)
+    since = None if since is None else since.astype("datetime64[s]")
+    until = _end(Lake(workspace), task, since, until)
     with tempfile.TemporaryDirectory(dir=workspace.folder(workspace.checkpoints), prefix="scoring-") as folder:
         model.save(Path(folder))  # any family can be saved; not all can be pickled
-        if task == "maintenance":
-            tally, until = score_assets(workspace, Path(folder), name, until, actors)
-        else:
-            latest = lake_until(Lake(workspace), readings())
-            if latest is None:
-                raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
-            until = latest if until is None else until.astype("datetime64[s]")
-            tally = _score_meters(workspace, Task(task, Path(folder), name, since, until), actors, progress)
+        score = score_assets if task == "maintenance" else _score_meters
+        tally = score(workspace, Scoring(task, Path(folder), name, since, until), actors, progress)
     seconds = time.perf_counter() - started
     return ScoreReport(task, name, tally.rows, tally.subjects, tally.flagged, tally.written, until, seconds)
 
 
-def _score_meters(workspace: Workspace, task: Task, actors: int | None, progress: Progress | None) -> Tally:
+def _end(lake: Lake, task: str, since: np.datetime64 | None, until: np.datetime64 | None) -> np.datetime64:
+    """The end of what is scored. Raises EmptyTable, BadValue for a `since` that leaves nothing to score."""
+    if task == "maintenance":
+        if since is not None:
+            raise BadValue("since", "none for maintenance, which is judged as of until", since)
+        return default_as_of(lake) if until is None else until.astype("datetime64[s]")
+    latest = lake_until(lake, readings())
+    if latest is None:
+        raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
+    end = latest if until is None else until.astype("datetime64[s]")
+    if since is not None and since >= end:
+        raise BadValue(
+            "since", f"a time before {'the end of the readings' if until is None else 'until'}, {end}", since
+        )
+    return end
+
+
+def _score_meters(workspace: Workspace, scoring: Scoring, actors: int | None, progress: Progress | None) -> Tally:
     lake, total = Lake(workspace), Tally()
-    results = over_buckets(lake, (READING,), MeterWorker, (workspace, task), actors=actors)
+    results = over_buckets(lake, (READING,), MeterWorker, (workspace, scoring), actors=actors)
     for done, (buckets, tally) in enumerate(results, 1):
         total += tally
         if progress:

@@ -33,7 +33,7 @@ def combine(task: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
     (Vincentization: Genest 1992, doi:10.1214/aos/1176348676; Lichtendahl et al. 2013, doi:10.1287/mnsc.1120.1667),
     which keeps them in order. A reading is an anomaly where the mean score reaches the mean threshold, or, without
     thresholds, where half of the verdicts or more say so. A reason is told with the model whose it is, and `model`
-    names all that have the row. A single frame comes back as it is; there must be one.
+    names all that have the row; an ordinary reading has none. A single frame comes back as it is; there must be one.
     Raises UnknownName for a task that is none.
     """
     if task not in ANSWERS:
@@ -51,6 +51,8 @@ def combine(task: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
     if task == "anomaly":
         answer["verdict"] = _verdict(answer, rows["verdict"].astype(float).groupby(place).mean())
     answer["reason"] = _told(rows, place)
+    if task == "anomaly":  # what a member alone finds strange is none of the answer's
+        answer["reason"] = answer["reason"].where(answer["verdict"] | answer["score"].isna(), "")
     answer["model"] = _joined(rows["model"], place, _JOIN.join)
     answer.attrs = _silent(frames, answer)
     return answer

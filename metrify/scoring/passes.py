@@ -23,14 +23,14 @@ from metrify.models import catalog
 from metrify.models.base import Model
 from metrify.schema import READING
 from metrify.scoring.anomalies import judge_readings
-from metrify.scoring.answers import ANSWERS, as_rows
+from metrify.scoring.answers import ANSWERS, as_rows, flagged
 from metrify.scoring.forecast import forecast
 from metrify.scoring.layout import Layout, days, forecasts, readings
 from metrify.scoring.quality import complete_day, judge_days
 from metrify.scoring.recent import look_back, round_down
 from metrify.settings import Settings, Workspace
 
-__all__ = ["MeterWorker", "Period", "Tally", "Task", "pieces"]
+__all__ = ["MeterWorker", "Period", "Scoring", "Tally", "pieces"]
 
 ROWS_AT_ONCE = 500_000
 """Readings that an actor answers about at once, more only if a month of a bucket holds more."""
@@ -49,15 +49,18 @@ class Period:
 
 
 @dataclass(frozen=True)
-class Task:
-    """A scoring of the lake's meters."""
+class Scoring:
+    """One scoring of the lake, as its actors are told."""
 
     task: str
     model: Path
     """folder that `Model.save` wrote"""
     name: str
+    """what the answers say of the model"""
     since: np.datetime64 | None
+    """None: the latest alone"""
     until: np.datetime64
+    """the end, or as of when equipment is judged"""
 
 
 @dataclass(frozen=True)
@@ -76,29 +79,29 @@ class Tally:
 class MeterWorker:
     """Answers about the meters of one bucket after the other; model and surroundings are loaded once."""
 
-    def __init__(self, workspace: Workspace, task: Task):
+    def __init__(self, workspace: Workspace, scoring: Scoring):
         self._lake = Lake(workspace)
-        self._task = task
-        self._table = ANSWERS[task.task]
-        self._model = catalog.load(task.model)
+        self._scoring = scoring
+        self._table = ANSWERS[scoring.task]
+        self._model = catalog.load(scoring.model)
         self._lookback = look_back(self._model.needs.lookback_days)
-        self._around = Surroundings.read(self._lake, self._first(task.since))
-        self._layout, self._judge = _ways(workspace.settings)[task.task]
+        self._around = Surroundings.read(self._lake, self._first(scoring.since))
+        self._layout, self._judge = _ways(workspace.settings)[scoring.task]
 
     def __call__(self, bucket: BucketFiles) -> Tally:
         meters: set[str] = set()
         tally = Tally()
-        for period in pieces(self._task.since, self._task.until, _rows_a_month(bucket.files[READING.name])):
+        for period in pieces(self._scoring.since, self._scoring.until, _rows_a_month(bucket.files[READING.name])):
             rows = self._answer(period, bucket.bucket)
             meters |= set(pc.unique(rows["meter_id"]).to_pylist())
-            tally += Tally(rows.num_rows, 0, _flagged(rows), self._lake.upsert(self._table, rows))
+            tally += Tally(rows.num_rows, 0, flagged(rows), self._lake.upsert(self._table, rows))
         return tally + Tally(subjects=len(meters))
 
     def _answer(self, period: Period, bucket: int) -> pa.Table:
         first = self._first(period.since)
         groups = self._layout.read(self._lake, self._around, first, period.end, buckets=[bucket])
         frames = [
-            as_rows(self._table, frame, self._task.name)
+            as_rows(self._table, frame, self._scoring.name)
             for group in groups
             for some in _chunks(self._layout, group)
             for frame in self._judge(self._model, some, period)
@@ -107,7 +110,7 @@ class MeterWorker:
         return pa.concat_tables(frames) if frames else self._table.conform(self._table.schema.empty_table())
 
     def _first(self, since: np.datetime64 | None) -> np.datetime64:
-        return (self._task.until - _LATEST if since is None else since) - self._lookback
+        return (self._scoring.until - _LATEST if since is None else since) - self._lookback
 
 
 def pieces(since: np.datetime64 | None, until: np.datetime64, rows_a_month: float) -> Iterator[Period]:
@@ -176,10 +179,3 @@ def _rows_a_month(files: list[str]) -> float:
     """Readings of a bucket per month, from what its files say of themselves."""
     months = {Path(file).parent.name for file in files}
     return sum(pq.read_metadata(file).num_rows for file in files) / max(len(months), 1)
-
-
-def _flagged(rows: pa.Table) -> int:
-    """Anomalies; for other tasks answers with a reason."""
-    if "verdict" in rows.column_names:
-        return pc.sum(rows["verdict"]).as_py() or 0
-    return pc.sum(pc.fill_null(pc.not_equal(rows["reason"], ""), False)).as_py() or 0

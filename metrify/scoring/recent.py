@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,13 @@ from metrify.lake.scan import scan
 from metrify.lake.tables import Lake
 from metrify.panel import Panel
 from metrify.schema import READING
+from metrify.scoring.following import Following
 from metrify.scoring.layout import Group, Layout
 from metrify.scoring.request import RequestHistory
 from metrify.settings import Workspace
 from metrify.vee.percentile import WINDOW_DAYS
 
-__all__ = ["Memory", "Recent", "lake_end", "lake_until", "look_back", "round_down"]
+__all__ = ["Memory", "Recent", "lake_until", "look_back", "round_down"]
 
 _SPARE = np.timedelta64(3, "D")
 """Kept beyond what validation and the model look back on: a question about yesterday is answered from memory."""
@@ -38,7 +38,7 @@ def round_down(moment: np.datetime64, panel: Panel) -> np.datetime64:
     return panel.start + panel.index(moment) * np.timedelta64(panel.step_minutes * 60, "s")
 
 
-def lake_end(lake: Lake) -> np.datetime64 | None:
+def _latest_start(lake: Lake) -> np.datetime64 | None:
     """Start of the latest reading of all, UTC; None without readings. Only files of the last month are opened."""
     months = {Path(path).parent.name.partition("=")[2] for found in lake.paths(READING).values() for path in found}
     if not months:
@@ -49,7 +49,7 @@ def lake_end(lake: Lake) -> np.datetime64 | None:
 
 def lake_until(lake: Lake, layout: Layout[Group]) -> np.datetime64 | None:
     """End of the latest reading of all, UTC; None without readings."""
-    latest = lake_end(lake)
+    latest = _latest_start(lake)
     if latest is None:
         return None
     groups = layout.read(lake, Surroundings(lake.meters()), latest - _SPARE)
@@ -104,51 +104,22 @@ class Memory(Generic[Group]):
         return group
 
 
-class Recent(Generic[Group]):
+class Recent(Following[Memory[Group]], Generic[Group]):
     """Holds the last weeks of the lake for a task; what answers by them is made of it. Safe to ask from threads."""
 
     def __init__(self, workspace: Workspace, layout: Layout[Group], lookback_days: int):
-        self._lake = Lake(workspace)
         self._layout = layout
         self._lookback = look_back(lookback_days)
-        self._refreshing = threading.Lock()
         self._meters_of: dict[str, frozenset[str]] = {}
-        self._memory = self._load(self._versions())
-
-    @property
-    def memory(self) -> Memory[Group]:
-        """What is held now: take it once an answer."""
-        return self._memory
+        super().__init__(workspace, layout.watched)
 
     @property
     def meters(self) -> frozenset[str]:
         """Meters that the lake has readings of."""
         return self._memory.meters
 
-    @property
-    def until(self) -> np.datetime64 | None:
-        """End of the latest reading in memory, UTC; None for an empty lake."""
-        return self._memory.until
-
-    @property
-    def lake_version(self) -> int:
-        """Version of READING that is in memory."""
-        return self._memory.versions[0]
-
-    def refresh(self) -> bool:
-        """Load what is new in the lake; True when there was something. Cheap when there was not."""
-        with self._refreshing:
-            versions = self._versions()
-            if versions == self._memory.versions:
-                return False
-            self._memory = self._load(versions)
-            return True
-
-    def _versions(self) -> tuple[int, ...]:
-        return tuple(self._lake.version(table) for table in self._layout.watched)
-
     def _load(self, versions: tuple[int, ...]) -> Memory[Group]:
-        latest = lake_end(self._lake)
+        latest = _latest_start(self._lake)
         since = np.datetime64(0, "s") if latest is None else latest - self._lookback - _SPARE
         around = Surroundings.read(self._lake, since)
         groups = () if latest is None else self._layout.read(self._lake, around, since)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,13 +13,15 @@ from metrify.features.asset import asset_frame
 from metrify.features.equipment import DAY, Equipment
 from metrify.lake.tables import Lake
 from metrify.models.base import Batch, Model
-from metrify.schema import ASSET, EVENT, READING, RISK, WEATHER
-from metrify.scoring.recent import lake_end
+from metrify.schema import ASSET, EVENT, METER, READING, RISK, WEATHER
+from metrify.scoring.following import Following
+from metrify.scoring.layout import readings
+from metrify.scoring.recent import lake_until
 from metrify.settings import Workspace
 
-__all__ = ["RiskScorer", "default_as_of", "judge_assets", "known_until"]
+__all__ = ["RiskScorer", "default_as_of", "judge_assets", "world_until"]
 
-_WATCHED = (ASSET, EVENT, WEATHER, READING)
+_WATCHED = (ASSET, EVENT, WEATHER, READING, METER)
 
 
 def judge_assets(
@@ -36,21 +37,24 @@ def judge_assets(
     return model.predict(Batch(rows.drop(columns="target"))).sort_values("asset_id", ignore_index=True)
 
 
-def known_until(lake: Lake, equipment: Equipment, now: np.datetime64) -> np.datetime64 | None:
-    """How far the lake knows the world: its latest event, day of observed weather or reading, but not beyond `now`.
+def world_until(lake: Lake, equipment: Equipment, now: np.datetime64) -> np.datetime64 | None:
+    """How far the lake knows the world: the end of its latest event, day of weather or reading, but not beyond `now`.
 
     With data that comes in that is as good as now; with data of the past it is the end of that data, where the clock
     would make everything years older than what is known of it. None where the lake knows none of them.
     """
     weather = equipment.weather["day"].max().to_datetime64() + DAY if len(equipment.weather) else None
-    reading = lake_end(lake)
-    ends = [end for end in (equipment.known_until, weather, reading) if end is not None and not np.isnat(end)]
+    ends = [
+        end
+        for end in (equipment.known_until, weather, lake_until(lake, readings()))
+        if end is not None and not np.isnat(end)
+    ]
     return min(max(ends), now).astype("datetime64[s]") if ends else None
 
 
 def default_as_of(lake: Lake) -> np.datetime64:
-    """As of when equipment is judged if nobody says: `known_until`, or today's midnight where that is None."""
-    return known_until(lake, Equipment.read(lake), _now()) or _midnight()
+    """As of when equipment is judged if nobody says: `world_until`, or today's midnight where that is None."""
+    return world_until(lake, Equipment.read(lake), _now()) or _midnight()
 
 
 @dataclass(frozen=True)
@@ -60,41 +64,23 @@ class _Memory:
     until: np.datetime64 | None
 
 
-class RiskScorer:
-    """Judges equipment by a model and what the lake knows of it, kept in memory. Safe to call from several threads."""
+class RiskScorer(Following[_Memory]):
+    """Judges equipment by a model and what the lake knows of it, kept in memory. Safe to call from several threads.
+
+    `until` is how far the lake knows the world, see `world_until`.
+    """
 
     def __init__(self, workspace: Workspace, model: Model, name: str):
         """`name` is what RISK rows say of the model, such as maintenance/failure:3."""
-        self._lake = Lake(workspace)
+        super().__init__(workspace, _WATCHED)
         self._horizon = workspace.settings.maintenance.horizon_days
         self._model = model
         self._name = name
-        self._refreshing = threading.Lock()
-        self._memory = self._load(self._versions())
 
     @property
     def assets(self) -> frozenset[str]:
         """Equipment that the lake knows."""
         return frozenset(self._memory.equipment.assets.index)
-
-    @property
-    def until(self) -> np.datetime64 | None:
-        """How far the lake knows the world, UTC (see `known_until`); None where it knows no event, weather, reading."""
-        return self._memory.until
-
-    @property
-    def lake_version(self) -> int:
-        """Version of ASSET that is in memory."""
-        return self._memory.versions[0]
-
-    def refresh(self) -> bool:
-        """Load what is new in the lake; True when there was something. Cheap when there was not."""
-        with self._refreshing:
-            versions = self._versions()
-            if versions == self._memory.versions:
-                return False
-            self._memory = self._load(versions)
-            return True
 
     def answer(
         self, asset_ids: list[str], as_of: np.datetime64 | None = None, *, assets: pd.DataFrame | None = None
@@ -105,7 +91,7 @@ class RiskScorer:
         lake's. `as_of` [UTC] defaults to `until`, or today's midnight where the lake knows nothing of time; the horizon
         is that of the settings, which the model answers for whatever it has learned by. Raises UnknownAsset.
         """
-        memory = self._memory
+        memory = self.memory
         equipment = memory.equipment if assets is None or assets.empty else _among(memory.equipment, assets)
         wanted = sorted({*asset_ids, *([] if assets is None else assets["asset_id"])})
         unknown = [asset for asset in wanted if asset not in equipment.assets.index]
@@ -115,12 +101,9 @@ class RiskScorer:
         answer = judge_assets(self._model, equipment, moment, wanted, self._horizon)
         return answer.assign(model=self._name, as_of=pd.to_datetime(answer["as_of"], utc=True))[RISK.names]
 
-    def _versions(self) -> tuple[int, ...]:
-        return tuple(self._lake.version(table) for table in _WATCHED)
-
     def _load(self, versions: tuple[int, ...]) -> _Memory:
         equipment = Equipment.read(self._lake)
-        return _Memory(versions, equipment, known_until(self._lake, equipment, _now()))
+        return _Memory(versions, equipment, world_until(self._lake, equipment, _now()))
 
 
 def _among(fleet: Equipment, rows: pd.DataFrame) -> Equipment:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from metrify.errors import NoSuchModel
+
 __all__ = ["ANSWERS", "MODEL", "REQUESTS", "REQUEST_ID", "WAITING"]
 
 REQUEST_ID = "6f1c2c1e-8a53-4d3a-9a55-0f2b7d1f6c11"
@@ -88,7 +90,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "score": [0.12, 5.8],
             "threshold": [3.3, 3.3],
             "verdict": [False, True],
-            "reason": [None, "far above what this hour of the week usually reads"],
+            "reason": [
+                None,
+                "anomaly/zscore:2: 6.4 kWh where 0.19 is usual at this hour (z 41); "
+                "anomaly/isolation_forest:1: +38 spreads of this hour against the reading before",
+            ],
         },
         "anomaly/zscore:2",
         "anomaly/isolation_forest:1",
@@ -101,8 +107,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "as_of": "2026-03-29T00:00:00Z",
             "horizon_days": 365,
             "probability": 0.034,
-            "health": 91.2,
-            "reason": None,
+            "health": 48.7,
+            "reason": "age 14.2 years; 2 tamper events in 365 days; make Acme",
         },
     ),
     "quality": _answer(
@@ -112,9 +118,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "model": "quality/score:1",
             "no_data": None,
             "local_date": ["2026-03-27", "2026-03-28"],
-            "score": [100.0, 72.5],
+            "score": [100.0, 87.5],
             "estimation_risk": [0.02, 0.31],
-            "reason": [None, "gap of 6 intervals"],
+            "reason": [None, "6 of 48 intervals missing (-12.5)"],
         },
     ),
 }
@@ -142,5 +148,5 @@ WAITING = {
     "wanted": "maintenance@champion",
     "ready": False,
     "absent": True,
-    "reason": "The registry holds no maintenance@champion.",
+    "reason": str(NoSuchModel("maintenance", "champion", [MODEL["model"]])),
 }

@@ -49,11 +49,11 @@ class Member(ABC, Generic[Request]):
     def __init__(self, source: Source, args: ServeArgs):
         self._source = source
         self._limits = args.limits
+        self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(args.threads, thread_name_prefix=self.task)
         self._served: Served | None = None
         self._trouble: MetrifyError | None = None
         self.renew()  # Serve sends requests only after this: the model is loaded and warm
-        self._stopped = threading.Event()
         self._watcher = threading.Thread(target=self._watch, args=(args.refresh_seconds,), daemon=True)
         self._watcher.start()
 
@@ -88,9 +88,13 @@ class Member(ABC, Generic[Request]):
             raise RuntimeError("the watcher of registry and lake has ended")
 
     def stop(self) -> None:
-        """Look for nothing new any more."""
+        """Look for nothing new and take no request any more; what was begun comes to its end."""
         self._stopped.set()
-        self._watcher.join()
+        self._pool.shutdown(wait=False)
+
+    def __del__(self) -> None:
+        """Serve calls it when it takes a replica away."""
+        self.stop()
 
     def renew(self) -> None:
         """Load the model that the registry names now, if it is another one, and else what is new in the lake."""
@@ -126,7 +130,7 @@ class Member(ABC, Generic[Request]):
     def _answer(self, request: Request) -> Rows | Refusal:
         served = self._served
         if served is None:
-            return unavailable(str(self._trouble))
+            return unavailable(str(self._trouble), absent=isinstance(self._trouble, NoSuchModel))
         try:
             return Rows(served.name, served.unit, self.ask(served.scorer, request))
         except MetrifyError as error:

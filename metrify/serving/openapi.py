@@ -30,7 +30,8 @@ DESCRIPTION = """Forecasts, anomalies, maintenance and data quality of smart met
 
 Times are UTC and name the start of an interval; a time that you send needs an offset. Every error has one shape, told
 apart by `error`; `message` says what was wanted and what was found. After a 503 try again in `Retry-After` seconds.
-A model that fails drops out of an answer: then `degraded` is true, and `members` says why.
+A model that fails drops out of an answer: then `degraded` is true, and `members` says why. One that was never trained
+is not missed where another answers; `/v1/models` tells of it.
 """
 TAGS = [
     {"name": "forecasting", "description": "What meters will read."},

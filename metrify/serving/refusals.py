@@ -38,6 +38,8 @@ class Refusal:
     """the model that would answer if the request allowed it"""
     retry_after: float | None = None
     """when to try again [s]"""
+    absent: bool = False
+    """the registry holds no such model yet: what others answer is not the less whole for it"""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -97,8 +99,8 @@ def too_slow(seconds: float) -> Refusal:
     return Refusal(503, "timeout", f"No answer within {seconds:g} s; try again later.", retry_after=5)
 
 
-def unavailable(why: str) -> Refusal:
-    return Refusal(503, "not_ready", f"The graph cannot answer yet: {why}", retry_after=10)
+def unavailable(why: str, *, absent: bool = False) -> Refusal:
+    return Refusal(503, "not_ready", f"The graph cannot answer yet: {why}", retry_after=10, absent=absent)
 
 
 def too_large(limit: int) -> Refusal:

@@ -39,7 +39,7 @@ class Answered:
     subjects: list[dict[str, Any]]
     """an object for each meter or asset, in the order of the request"""
     members: list[dict[str, Any]]
-    """`messages.Member` of each model that was asked"""
+    """`messages.Member` of each model that was asked, but for those that the registry does not hold"""
 
     @property
     def degraded(self) -> bool:
@@ -59,7 +59,8 @@ class Router:
     async def answer(self, task: str, request: MeterRequest | RiskRequest) -> Answered | Refusal:
         """What the models of the task answer together, or why none does.
 
-        One that fails on our side drops out; what a client has to mend is a refusal whoever says it.
+        One that fails on our side drops out; one that the registry does not hold is not missed where another answers;
+        what a client has to mend is a refusal whoever says it.
         """
         members = self._members.get(task)
         if not members:
@@ -70,8 +71,8 @@ class Router:
         refused = [one for one in found if isinstance(one, Refusal)]
         slips = [one for one in refused if one.status in CLIENT_ERRORS]
         if slips or len(refused) == len(found):
-            return (slips or refused)[0]
-        told = [_told(wanted, one) for wanted, one in zip(members, found, strict=True)]
+            return (slips or [one for one in refused if not one.absent] or refused)[0]
+        told = [_told(wanted, one) for wanted, one in zip(members, found, strict=True) if not _absent(one)]
         rows = [one for one in found if isinstance(one, Rows)]
         return Answered(await asyncio.to_thread(_made, task, rows, request.ids), told)
 
@@ -99,6 +100,10 @@ def _or_internal(found: Rows | Refusal | BaseException) -> Rows | Refusal:
     if isinstance(found, BaseException):
         raise found
     return found
+
+
+def _absent(found: Rows | Refusal) -> bool:
+    return isinstance(found, Refusal) and found.absent
 
 
 def _told(wanted: str, found: Rows | Refusal) -> dict[str, Any]:

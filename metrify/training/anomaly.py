@@ -24,7 +24,7 @@ from metrify.sample.faults import FaultPlan, inject
 from metrify.schema import HOLIDAY, METER, READING
 from metrify.settings import Workspace
 from metrify.training.lineage import lineage_of
-from metrify.training.sample import Split, panel_rows, sampled, split_meters
+from metrify.training.meters import Split, panel_rows, sampled, split_meters
 from metrify.training.task import Task
 from metrify.training.trial import Objective
 
@@ -63,6 +63,7 @@ class AnomalyTask(Task):
     learn: tuple[Validated, ...]
     examined: tuple[Validated, ...]
     """meters that teach nothing, unless the fleet is too small"""
+    surroundings: Surroundings
     seed: int = 0
     plan: FaultPlan = PLAN
 
@@ -84,15 +85,16 @@ class AnomalyTask(Task):
     @classmethod
     def examined_on(cls, workspace: Workspace, meter_ids: list[str]) -> Self:
         """Examined on these meters, taught by all others. Raises EmptyTable."""
-        others = sorted(set(Lake(workspace).meters()["meter_id"]).difference(meter_ids))
-        return cls._of_split(workspace, Split(others[:_MOST_LEARN], meter_ids))
+        others = set(Lake(workspace).meters()["meter_id"]).difference(meter_ids)
+        split = split_meters(others, exam_share=0.0, most_learn=_MOST_LEARN, most_exam=0)
+        return cls._of_split(workspace, Split(split.learn, meter_ids))
 
     @classmethod
     def _of_split(cls, workspace: Workspace, split: Split) -> Self:
         learn, examined = tuple(sampled(workspace, split.learn)), tuple(sampled(workspace, split.exam))
         if not learn:
             raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
-        return cls(workspace, learn, examined or learn)
+        return cls(workspace, learn, examined or learn, Surroundings.read(Lake(workspace)))
 
     @cached_property
     def moments(self) -> NDArray[np.datetime64]:
@@ -153,8 +155,7 @@ class AnomalyTask(Task):
         values = past.values.copy()
         values[:, values.shape[1] - window.values.shape[1] :] = injected.panel.values
         rows, settings = panel_rows(past.replace(values), self.workspace.settings), self.workspace.settings
-        surroundings = Surroundings.read(Lake(self.workspace))
-        for found in validated(rows, surroundings, settings, step_minutes=past.step_minutes):
+        for found in validated(rows, self.surroundings, settings, step_minutes=past.step_minutes):
             frame = reading_frame(found, since=first, until=until)
             number = injected.labels()[_cells(frame, window)]
             faults = injected.faults

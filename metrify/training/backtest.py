@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metrify.errors import EmptyTable
+from metrify.errors import TooLittle
 from metrify.models.base import Batch
 from metrify.models.catalog import family
 from metrify.training.split import Fold, folds
@@ -54,7 +54,7 @@ def backtest(
 ) -> Backtest:
     """Fit each family (name -> hyperparameters) on each fold's past and let it answer the fold's exam.
 
-    With `known_at` only truth that was known by then judges. Raises EmptyTable where a fold has nothing to learn from
+    With `known_at` only truth that was known by then judges. Raises TooLittle where a fold has nothing to learn from
     or to be judged on.
     """
     answers: dict[str, list[pd.DataFrame]] = defaultdict(list)
@@ -64,8 +64,8 @@ def backtest(
     for number, fold in enumerate(folds, 1):
         train, exam = task.known_at(fold.train_until), task.exam(fold.test_from, fold.test_until, known_at=known_at)
         if train.empty or exam.empty:
-            dates = f"{fold.test_from} to {fold.test_until}"
-            raise EmptyTable(task.name, f"Fold {number} ({dates}) has no rows to learn from, or none to be judged on.")
+            step = f"fold {number} of {task.name} ({fold.test_from} to {fold.test_until})"
+            raise TooLittle(step, "rows to learn from and rows to be judged on", f"{len(train)} and {len(exam)}")
         first = train if first is None else first
         exams.append(exam)
         for name, settings in entrants.items():
@@ -94,12 +94,12 @@ def holdout(
 ) -> Holdout:
     """Backtest a family on the last fifth of the moments whose truth was known at `until`, or on fewer days.
 
-    Raises EmptyTable or BadValue where that is too little to learn from or to judge on.
+    Raises TooLittle or BadValue where that is too little to learn from or to judge on.
     """
     started = time.perf_counter()
     moments = task.judged_by(until)
     if moments.size < 2:
-        raise EmptyTable(task.name, f"A holdout wants at least two issues known at {until}, found {moments.size}.")
+        raise TooLittle(f"a holdout of {task.name}", f"at least two moments judged by {until}", str(moments.size))
     latest = moments[moments > moments[-1] - np.timedelta64(task.holdout_days, "D")][0]
     parts = folds(moments, train_until=max(moments[int(moments.size * 0.8)], latest), test_until=None)
     league = backtest(task, {name: settings}, parts, known_at=until, progress=progress).league.set_index("family")

@@ -36,10 +36,13 @@ def judge(answers: pd.DataFrame, rows: pd.DataFrame) -> Mapping[str, float]:
 class MaintenanceTask(Task):
     """`asset_frame` rows of every so many days of the history; a moment is such a day.
 
-    A row teaches once its whole horizon was over: what failed early is not known before what survived.
+    A row teaches once its whole horizon was over, what failed early no sooner than what survived, and with the failures
+    that had been told of by then.
     """
 
+    equipment: Equipment
     rows: pd.DataFrame
+    """of all those days, with the targets as they are known now"""
     settings: MaintenanceSettings
 
     name: ClassVar[str] = "maintenance"
@@ -63,7 +66,7 @@ class MaintenanceTask(Task):
                 f"No asset was watched for the {settings.horizon_days} days of maintenance.horizon_days. Ingest a "
                 "longer history with `metrify ingest assets|events FILE --mapping MAPPING`, or shorten the horizon.",
             )
-        return cls(known.sort_values(["as_of", "asset_id"], ignore_index=True), settings)
+        return cls(equipment, known.sort_values(["as_of", "asset_id"], ignore_index=True), settings)
 
     @property
     def valid_days(self) -> int:  # type: ignore[override]
@@ -91,7 +94,10 @@ class MaintenanceTask(Task):
         return self.settings.horizon_days * _DAY
 
     def known_at(self, moment: np.datetime64) -> pd.DataFrame:
-        return self.rows[self._days + self._horizon <= moment]
+        days, horizon = self.moments, self.settings.horizon_days
+        over = days[days + self._horizon <= moment]
+        rows = asset_frame(self.equipment, over, horizon_days=horizon, labels_until=moment)
+        return rows[rows["target"].notna()].reset_index(drop=True)
 
     def exam(
         self, first: np.datetime64, until: np.datetime64, *, known_at: np.datetime64 | None = None

@@ -19,7 +19,7 @@ from metrify.registry import Lineage
 from metrify.schema import METER, READING, READING_HISTORY
 from metrify.settings import Workspace
 from metrify.training.lineage import lineage_of
-from metrify.training.sample import sampled, split_meters
+from metrify.training.meters import sampled, split_meters
 from metrify.training.task import Task
 from metrify.training.trial import Objective
 

@@ -14,7 +14,7 @@ from metrify.lake.tables import Lake
 from metrify.schema import FEATURE
 from metrify.settings import Workspace
 
-__all__ = ["Presence", "feature_rows", "known_at", "period"]
+__all__ = ["Presence", "feature_rows", "known_at"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,3 @@ def known_at(rows: pd.DataFrame, moment: np.datetime64) -> pd.DataFrame:
     """Rows with a truth that was known at `moment`, rounded down to the hour: their interval was over by then."""
     begun_before = rows["timestamp"].to_numpy() < moment.astype("datetime64[h]")
     return rows[begun_before & rows["target"].notna().to_numpy()]
-
-
-def period(rows: pd.DataFrame) -> tuple[str, str]:
-    """First and last timestamp, for people and lineage."""
-    return str(rows["timestamp"].min()), str(rows["timestamp"].max())

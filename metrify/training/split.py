@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metrify.errors import BadValue
+from metrify.errors import BadValue, TooLittle
 
 __all__ = ["Fold", "folds", "parse_time", "within"]
 
@@ -44,8 +44,11 @@ def folds(
     """Rolling origins over the available issue times.
 
     Without `train_until`, the last fifth of the issues is the test. The test is cut into `number` windows; each is
-    forecast by a model that learned up to its begin. Raises BadValue for times outside of the issues.
+    forecast by a model that learned up to its begin. Raises TooLittle where nothing can be judged, BadValue for times
+    outside of the issues.
     """
+    if not len(issues):
+        raise TooLittle("a test", "moments whose answers can be judged, with enough of their past", "none")
     first, last = issues.min(), issues.max()
     begin = train_until if train_until is not None else issues[int(len(issues) * 0.8)]
     end = test_until if test_until is not None else last + np.timedelta64(1, "s")

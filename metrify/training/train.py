@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metrify.errors import BadValue, EmptyTable
+from metrify.errors import BadValue, TooLittle
 from metrify.models.base import Batch, Model
 from metrify.models.catalog import family
 from metrify.registry import Registry, Run, Version
@@ -70,13 +70,14 @@ def find_settings(
 
     `valid_days` are the task's own by default. Trials learn from a random sample of at most `most_rows` rows. Needs a
     Ray session. The result is logged to MLflow and kept in the workspace for `train`, unless no trial finished.
-    Raises EmptyTable where either side has no rows.
+    Raises TooLittle where either side has no rows.
     """
     days = valid_days or task.valid_days
     begin = until - np.timedelta64(days, "D")
     train, valid = task.known_at(begin), task.exam(begin, until, known_at=until)
     if train.empty or valid.empty:
-        raise EmptyTable(task.name, f"The search wants rows before {begin} to learn from and rows after it to judge.")
+        wanted = f"rows known at {begin} to learn from, and rows after it to judge"
+        raise TooLittle(f"a search of {name}", wanted, f"{len(train)} and {len(valid)}")
     if len(train) > most_rows:
         train = train.sample(most_rows, random_state=seed).sort_index()
     folder = _search_folder(workspace, name)
@@ -124,13 +125,13 @@ def train(
 ) -> Trained:
     """Fit a family on all that was known at `until` and register it as challenger.
 
-    `measured` are the metrics of its backtest, which stay with the version. Raises EmptyTable, UnknownKeys, and what
+    `measured` are the metrics of its backtest, which stay with the version. Raises TooLittle, UnknownKeys, and what
     the family raises for rows that teach it nothing.
     """
     started = time.perf_counter()
     known = task.known_at(until)
     if known.empty:
-        raise EmptyTable(task.name, f"There is nothing to learn from before {until}.")
+        raise TooLittle(f"training {name}", f"rows known at {until}", "none")
     model = family(name).configured(settings)
     lineage = task.lineage(workspace, model.settings, known)
     model.fit(Batch(known))

@@ -13,11 +13,11 @@ from metrify.lake.bucketpass import BucketFiles
 from metrify.lake.tables import Lake
 from metrify.models.base import Model
 from metrify.schema import ANOMALY, FORECAST, QUALITY, READING, RISK, Table
-from metrify.scoring import passes
+from metrify.scoring import assets, passes
 from metrify.scoring.anomalies import AnomalyScorer
 from metrify.scoring.batch import score_lake, score_with
 from metrify.scoring.forecast import Forecaster
-from metrify.scoring.passes import MeterWorker, Tally, Task, pieces
+from metrify.scoring.passes import MeterWorker, Scoring, Tally, pieces
 from metrify.scoring.quality import QualityScorer
 from metrify.scoring.risk import RiskScorer
 from metrify.settings import Workspace
@@ -39,8 +39,7 @@ def score(workspace, lake, tmp_path):
     def run(model: Model, name: str, since: np.datetime64 | None = None, until: np.datetime64 = END) -> Tally:
         folder = tmp_path / name.replace("/", "-")
         model.save(folder)
-        task = Task(model.family.partition("/")[0], folder, name, since, until)
-        worker = MeterWorker(workspace, task)
+        worker = MeterWorker(workspace, Scoring(model.family.partition("/")[0], folder, name, since, until))
         files = {bucket: {READING.name: found} for bucket, found in lake.paths(READING).items()}
         return sum((worker(BucketFiles(bucket, found)) for bucket, found in files.items()), Tally())
 
@@ -160,14 +159,31 @@ def test_a_lake_is_scored_on_ray_as_in_one_process(lake, workspace, score, ray_s
     assert report.until == END
     assert seen[-1][0] == seen[-1][1] == len(lake.paths(READING))
     same(held(lake, ANOMALY), AnomalyScorer(workspace, anomaly, "anomaly/zscore:1").answer(["one", "two", "new"]))
-    judged = score_with(workspace, risk, "maintenance/failure:1")
+    judged = score_with(workspace, risk, "maintenance/failure:1", progress=lambda done, of: seen.append((done, of)))
     assert (judged.rows, judged.subjects, judged.written.inserted) == (3, 3, 3)
-    assert judged.until == END - HOUR
+    assert judged.flagged == 2  # the broken and the planned
+    assert seen[-1] == (3, 3)
+    assert judged.until == END
     same(held(lake, RISK), RiskScorer(workspace, risk, "maintenance/failure:1").answer(["old", "broken", "planned"]))
     assert not list(workspace.checkpoints.glob("scoring-*"))
     version = lake.version(ANOMALY)
     assert score(anomaly, "anomaly/zscore:1").written.unchanged == 72
     assert lake.version(ANOMALY) == version
+
+
+def test_what_a_worker_refuses_comes_out_as_itself(lake, workspace, tmp_path, monkeypatch, ray_session) -> None:
+    class Refusing:
+        def __init__(self, *_: object):
+            pass
+
+        def __call__(self, batch: dict) -> dict:
+            raise BadValue("rating_kva", "a number", batch["asset_id"][0])
+
+    equip(lake)
+    monkeypatch.setattr(assets, "AssetWorker", Refusing)
+    with pytest.raises(BadValue, match="rating_kva") as caught:
+        assets.score_assets(workspace, Scoring("maintenance", tmp_path, "m1", None, END), 1, None)
+    assert type(caught.value) is BadValue
 
 
 def test_what_cannot_be_scored_is_refused(workspace, lake, tmp_path) -> None:
@@ -181,5 +197,9 @@ def test_what_cannot_be_scored_is_refused(workspace, lake, tmp_path) -> None:
         score_lake(workspace, "anomaly/zscores")
     with pytest.raises(BadValue, match="since"):
         score_with(workspace, fitted.seasonal(), "f1", since=END, until=END)
+    with pytest.raises(BadValue, match="a time before the end of the readings"):
+        score_with(workspace, fitted.seasonal(), "f1", since=END)
+    with pytest.raises(BadValue, match="none for maintenance"):
+        score_with(workspace, fitted.failure(), "m1", since=START)
     with pytest.raises(EmptyTable, match="READING"):
         score_with(Workspace.open(Path(tmp_path, "empty")), fitted.seasonal(), "f1")

@@ -77,6 +77,13 @@ def test_the_verdict_is_that_of_the_mean_score_at_the_mean_threshold() -> None:
     assert answer["value"].tolist() == [2.0] * 3
 
 
+def test_what_one_of_two_flags_has_no_reason_where_the_answer_does_not() -> None:
+    unknown = anomaly("i:1", [1, 9, np.nan], 3, "odd").assign(reason=["", "odd", "too little history"])
+    answer = combine("anomaly", [anomaly("z:1", [4, 4, np.nan], 3, "high"), unknown])
+    assert answer["verdict"].tolist() == [False, True, False]
+    assert answer["reason"].tolist() == ["", "z:1: high; i:1: odd", "i:1: too little history"]
+
+
 def test_without_thresholds_half_of_the_verdicts_decide() -> None:
     members = [anomaly("z:1", [5, 1], 3), anomaly("i:1", [5, 1], 3), anomaly("j:1", [1, 5], 3)]
     answer = combine("anomaly", [member.assign(threshold=np.nan) for member in members])

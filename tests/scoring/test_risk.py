@@ -46,7 +46,7 @@ def test_readings_and_weather_carry_the_default_further_but_forecasts_and_the_fu
     assert scorer.until == np.datetime64("2019-09-02", "s")
     lake.upsert(READING, readings("one", END, load(24, 1)))
     scorer.refresh()
-    assert scorer.until == END + 23 * HOUR
+    assert scorer.until == END + 24 * HOUR
     soon = {"subject_id": ["old"], "timestamp": stamps(np.array(["2090-01-01"], "datetime64[s]")), "kind": ["outage"]}
     lake.upsert(EVENT, pa.table(soon))
     scorer.refresh()

@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from metrify.models.anomaly.answer import phrase
+from metrify.models.anomaly.surprise import budget_threshold
 from metrify.models.forecasting.profile import FALLBACK
+from metrify.models.maintenance.health import health
+from metrify.models.quality.words import score_reasons
 from metrify.serving.args import Limits
+from metrify.serving.examples import ANSWERS
 from metrify.serving.messages import (
     AnomalyAnswer,
     AnomalyRequest,
@@ -83,6 +90,21 @@ def test_answers_have_examples_of_their_shape(document):
         (example,) = examples(operation["responses"]["200"]["content"])
         for one in example if isinstance(example, list) else [example]:
             shape.model_validate(one)
+
+
+def test_the_examples_say_what_the_models_say():
+    risk = ANSWERS["maintenance"]["risks"][0]
+    found = health(np.array([risk["probability"]]), np.array([risk["horizon_days"]]))
+    assert risk["health"] == pytest.approx(found[0], abs=0.05)
+    strange = ANSWERS["anomaly"]["anomalies"][0]
+    limit = budget_threshold(AnomalySettings().alert_budget, 30)
+    assert strange["threshold"] == pytest.approx([limit] * 2, abs=0.05)
+    assert strange["verdict"] == [score >= limit for score in strange["score"]]
+    row = {"value": strange["value"][1], "usual": strange["expected"][1], "zscore": 41.0, "change": 38.0}
+    assert all(phrase(name, row) in strange["reason"][1] for name in ("zscore", "change"))
+    day = ANSWERS["quality"]["quality"][0]
+    rows = pd.DataFrame({"intervals": [48.0], "gap_share": [6 / 48]})
+    assert score_reasons(rows, {"gap": 100 * rows["gap_share"].to_numpy()}).tolist() == [day["reason"][1]]
 
 
 def test_the_document_is_openapi_3_0_which_the_page_can_draw(document):

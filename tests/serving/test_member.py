@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,6 +104,7 @@ def test_without_a_champion_it_waits_for_one():
         refused = answer(made, meter_id="A")
         assert (refused.status, refused.error, refused.retry_after) == (503, "not_ready", 10)
         assert "metrify train forecasting" in refused.message
+        assert refused.absent
         assert (status(made).ready, status(made).absent) == (False, True)
         source.name = "forecasting/fake:1"
         assert until(lambda: status(made).ready)
@@ -138,8 +140,17 @@ def test_the_old_model_goes_on_answering_when_the_new_cannot_be_had(lost):
         made.check_health()
 
 
-def test_a_dead_watcher_is_a_sick_replica():
-    with replica(FakeSource()) as made:
-        made.stop()
-        with pytest.raises(RuntimeError, match="watcher"):
-            made.check_health()
+def test_serve_ends_watcher_and_threads_and_a_replica_without_them_is_sick():
+    made = Forecasting(FakeSource(), ServeArgs(refresh_seconds=NEVER))
+    assert isinstance(answer(made, meter_id="A"), list)
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith(made.task)]
+    made.__del__()  # as Serve does, which holds the replica still
+    assert threads
+    assert until(lambda: not made._watcher.is_alive() and not any(thread.is_alive() for thread in threads))
+    with pytest.raises(RuntimeError, match="watcher"):
+        made.check_health()
+
+
+def test_a_replica_that_could_not_start_is_taken_away_quietly():
+    with pytest.raises(ZeroDivisionError):
+        Forecasting(FakeSource(name="crash"), ServeArgs(refresh_seconds=NEVER))

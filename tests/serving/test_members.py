@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from metrify.errors import BadValue
 from metrify.serving.anomalies import Anomalies
-from metrify.serving.args import ServeArgs
+from metrify.serving.args import Limits, ServeArgs
 from metrify.serving.member import Member, Rows
 from metrify.serving.messages import AnomalyRequest, QualityRequest, RiskRequest, ServedModel
 from metrify.serving.quality import Quality
@@ -50,6 +51,28 @@ def test_a_beginning_alone_is_held_against_the_latest_reading():
     assert (found.status, found.field) == (400, "first")
 
 
+PAST = {"meter_id": "new", "start": "2020-03-01T00:00:00Z", "interval_minutes": 60, "kwh": [1.0] * 48}
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "shape", "field", "near", "far"),
+    [
+        (Anomalies, FakeAnomalyScorer, AnomalyRequest, "since", "2020-03-01T00:00:00Z", "2020-02-01T00:00:00Z"),
+        (Quality, FakeQualityScorer, QualityRequest, "first", "2020-03-01", "2019-03-01"),
+    ],
+)
+def test_a_beginning_alone_is_held_against_the_end_of_a_history(kind, make, shape, field, near, far):
+    request = shape.model_validate({"history": PAST, field: near})
+    request.check(Limits())
+    found, _ = asked(kind, make, request)
+    assert isinstance(found, Rows)
+    with pytest.raises(BadValue, match="2020-03-03") as caught:
+        shape.model_validate({"history": PAST, field: far}).check(Limits())
+    assert caught.value.field == field
+    mixed, _ = asked(kind, make, shape.model_validate({"meter_ids": ["new", "A"], "history": PAST, field: near}))
+    assert (mixed.status, mixed.field) == (400, field)
+
+
 def test_dates_reach_the_quality_scorer():
     request = QualityRequest.model_validate({"meter_id": "A", "first": "2026-03-27", "last": "2026-03-28"})
     found, said = asked(Quality, FakeQualityScorer, request)
@@ -58,11 +81,12 @@ def test_dates_reach_the_quality_scorer():
 
 
 def test_attributes_reach_the_risk_scorer():
-    new = {"asset_id": "new", "kind": "meter", "make": "Acme", "installed_on": "2020-02-29"}
+    new = {"asset_id": "new", "kind": "meter", "make": "Acme", "installed_on": "2020-02-29", "rating_kva": 25}
     request = RiskRequest.model_validate({"asset_ids": ["new", "D"], "assets": new, "as_of": "2026-03-29T00:00:00Z"})
     found, said = asked(Risk, FakeRiskScorer, request)
     assert (said["asset_ids"], said["as_of"]) == (["new", "D"], UNTIL)
     assert said["assets"].loc[0, ["make", "firmware"]].tolist() == ["Acme", None]
+    assert said["assets"]["rating_kva"].tolist() == [25.0]
     assert said["assets"]["installed_on"].iloc[0].isoformat() == "2020-02-29"
     assert found.frame["probability"].tolist() == [0.03, 0.06]
 

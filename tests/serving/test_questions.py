@@ -97,6 +97,7 @@ BAD = [
     (RISK, asset(assets=NEW | {"installed_on": "29.2.2020"}), "bad_value", "assets[0].installed_on", "a date"),
     (RISK, asset(assets=NEW | {"installed_on": "2021-02-29"}), "bad_value", "assets[0].installed_on", "a date"),
     (RISK, asset(assets=NEW | {"make": 7}), "bad_value", "assets[0].make", "a valid string"),
+    (RISK, asset(assets=NEW | {"rating_kva": -1}), "bad_value", "assets[0].rating_kva", "greater than or equal to 0"),
     (RISK, asset(assets=NEW | {"asset_id": "other"}), "bad_value", "assets[0].asset_id", "asks for"),
     (RISK, asset(assets=[NEW, NEW]), "bad_value", "assets[1].asset_id", "each asset once"),
     *(

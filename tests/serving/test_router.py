@@ -52,7 +52,7 @@ def test_several_members_make_one_answer():
 @pytest.mark.parametrize(
     ("failed", "why"),
     [
-        (unavailable("The registry holds no such model."), "holds no such model"),
+        (unavailable("its replicas are being replaced"), "being replaced"),
         (ZeroDivisionError("secret"), "Something failed inside"),
         (FULL, "the queue is full"),
     ],
@@ -68,6 +68,24 @@ def test_a_member_that_fails_drops_out_with_a_reason(failed, why, place):
     assert (member["model"], member["answered"]) == (f"anomaly/m{place}@champion", False)
     assert why in member["reason"]
     assert "secret" not in member["reason"]
+
+
+ABSENT = unavailable("The registry holds no such model.", absent=True)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_member_that_the_registry_does_not_hold_is_not_missed_where_another_answers(place):
+    outcomes = [rows("anomaly/ok:1")]
+    outcomes.insert(place, ABSENT)
+    found = answered(*outcomes)
+    assert not found.degraded
+    assert found.members == [{"model": "anomaly/ok:1", "answered": True, "reason": None}]
+    assert found.subjects[0]["model"] == "anomaly/ok:1"
+
+
+def test_where_no_member_answers_an_absent_one_is_told_last():
+    assert answered(ABSENT, ABSENT) == ABSENT
+    assert answered(ABSENT, FULL).error == "overloaded"
 
 
 def test_a_slow_member_drops_out_and_is_cancelled():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrify.errors import BadValue, EmptyTable
+from metrify.errors import BadValue, TooLittle
 from metrify.training.backtest import backtest
 from metrify.training.forecasting import BASELINES, ForecastingTask
 from metrify.training.rows import Presence, known_at
@@ -76,7 +76,7 @@ def test_a_test_outside_of_the_data_is_refused(begin: str) -> None:
 
 def test_a_fold_without_truth_is_refused() -> None:
     blind = rows().assign(target=np.float32(np.nan))
-    with pytest.raises(EmptyTable):
+    with pytest.raises(TooLittle):
         backtest(
             ForecastingTask(blind), {"forecasting/seasonal": {}}, folds(issues(blind), train_until=CUT, test_until=None)
         )

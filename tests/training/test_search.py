@@ -108,6 +108,7 @@ def test_a_family_without_a_space_is_tried_once(tmp_path: Path):
     assert math.isfinite(found.value)
 
 
+@pytest.mark.slow
 def test_the_time_ends_a_trial_that_reports_nothing(tmp_path: Path):
     started = time.monotonic()
     found = search(SlowForecaster, TRAIN, VALID, judge, metric="mae", trials=4, seconds=20, folder=tmp_path, workers=1)
@@ -120,6 +121,7 @@ def test_the_time_ends_a_trial_that_reports_nothing(tmp_path: Path):
     pd.testing.assert_frame_equal(again.trials, found.trials)
 
 
+@pytest.mark.slow
 def test_with_more_seconds_a_search_goes_on(tmp_path: Path):
     short = search(SteadyForecaster, TRAIN, VALID, judge, metric="mae", trials=3, seconds=0.2, folder=tmp_path)
     assert short.stopped_why == "seconds"

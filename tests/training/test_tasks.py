@@ -18,8 +18,8 @@ from metrify.settings import Workspace
 from metrify.training.anomaly import AnomalyTask, with_verdicts
 from metrify.training.backtest import backtest, holdout
 from metrify.training.maintenance import MaintenanceTask
+from metrify.training.meters import split_meters
 from metrify.training.quality import QualityTask
-from metrify.training.sample import split_meters
 from metrify.training.split import folds
 from metrify.training.task import TASKS, of_task
 from metrify.training.train import train

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrify.errors import BadValue, EmptyTable, UnknownName
+from metrify.errors import BadValue, TooLittle, UnknownName
 from metrify.features.origin import Origin
 from metrify.lake.tables import Lake
 from metrify.registry import Registry
@@ -125,5 +125,5 @@ def test_a_holdout_is_no_longer_than_four_weeks() -> None:
 
 
 def test_too_little_for_a_holdout_is_said() -> None:
-    with pytest.raises(EmptyTable, match="at least two issues"):
+    with pytest.raises(TooLittle, match="at least two moments"):
         holdout(ForecastingTask(meters_rows()), FAMILY, {}, until=np.datetime64("2013-03-01", "s"))

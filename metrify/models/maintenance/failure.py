@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from metrify.errors import BadValue, EmptyTable, OneClass
 from metrify.features.asset import CATEGORIES, FEATURES
 from metrify.models.base import Batch, Model, Needs, Report, Span
-from metrify.models.maintenance.calibration import FOLDS, Calibration, folds
+from metrify.models.calibration import Calibration, folds
 from metrify.models.maintenance.encoding import Encoding
 from metrify.models.maintenance.health import at_horizon, health
 from metrify.models.maintenance.reasons import reasons
@@ -25,6 +25,7 @@ __all__ = ["FailureClassifier"]
 
 _NUMBERS = tuple(feature.name for feature in FEATURES)
 _REPORT_EVERY = 10
+_FOLDS = 3
 _NO_FAILURE = (
     "Ingest events of kind failure with `metrify ingest events FILE --mapping MAPPING`, or ask for a longer horizon."
 )
@@ -104,10 +105,8 @@ class FailureClassifier(Model):
 
     def _calibrated(self, rows: pd.DataFrame) -> Calibration:
         """From what boosters say of assets that they have not seen; as it is where too few failures are known."""
-        fold = folds(rows["asset_id"].to_numpy())
         margin = np.full(len(rows), np.nan)
-        for number in range(FOLDS):
-            aside = fold == number
+        for aside in folds(rows["asset_id"].to_numpy(), _FOLDS):
             learned = rows[~aside]
             if aside.any() and learned["target"].nunique() > 1:
                 encoding = Encoding.fit(learned, _NUMBERS, CATEGORIES)

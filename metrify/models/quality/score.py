@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from metrify.errors import EmptyTable, OneClass
 from metrify.features.day import DEFECTS, FEATURES, LOOKBACK_DAYS
 from metrify.models.base import Batch, Model, Needs, Report, Span
-from metrify.models.quality.calibration import Calibration
+from metrify.models.calibration import Calibration, folds
 from metrify.models.quality.words import NOTHING_KNOWN, risk_reasons, score_reasons
 from metrify.schema import QUALITY, Table
 
@@ -47,7 +46,7 @@ class QualityModel(Model):
     """most trees; fewer where more do not help on the days set aside"""
     learning_rate: Annotated[float, Span(0.02, 0.3, log=True)] = 0.08
     max_depth: Annotated[int, Span(2, 6)] = 3
-    min_child_weight: Annotated[float, Span(1.0, 50.0, log=True)] = 10.0
+    min_child_weight: Annotated[float, Span(1.0, 50.0, log=True)] = 3.0
     reg_lambda: Annotated[float, Span(0.1, 20.0, log=True)] = 2.0
     calibration_folds: int = 5
     """parts of the meters, each of which stops and calibrates trees that learned from the others"""
@@ -72,17 +71,17 @@ class QualityModel(Model):
         rows = train.rows[train.rows["target"].notna()].sort_values(["local_date", "meter_id"], kind="stable")
         self._refuse_one_class(rows)
         data, rounds, self._calibration = _dataset(rows), self.n_estimators, Calibration()
-        folds = _by_meter(rows, self.calibration_folds)
-        if len(folds) > 1:
-            rounds, odds = self._cross(rows, folds)
+        asides = _by_meter(rows, self.calibration_folds)
+        if len(asides) > 1:
+            rounds, odds = self._cross(rows, asides)
             self._calibration = Calibration.fit(odds, rows["target"].to_numpy(np.float64))
         self._trees = self._boost(data, rounds, watch=self._watch(valid, report))
         return self
 
-    def _cross(self, rows: pd.DataFrame, folds: list[NDArray[np.bool_]]) -> tuple[int, NDArray[np.float64]]:
+    def _cross(self, rows: pd.DataFrame, asides: list[NDArray[np.bool_]]) -> tuple[int, NDArray[np.float64]]:
         """How many trees are best on meters not seen, and the log-odds that such trees say of each row, [N]."""
         best, odds = [], np.empty(len(rows))
-        for held in folds:
+        for held in asides:
             asked = _dataset(rows[held])
             trees = self._boost(_dataset(rows[~held]), self.n_estimators, held=asked)
             best.append(trees.num_boosted_rounds())
@@ -176,7 +175,7 @@ class QualityModel(Model):
 
     def save_state(self, folder: Path) -> None:
         self._trees.save_model(folder / "trees.ubj")
-        state = {"slope": self._calibration.slope, "offset": self._calibration.offset}
+        state = {"slope": self._calibration.slope, "shift": self._calibration.shift}
         (folder / "calibration.json").write_text(json.dumps(state))
 
     def load_state(self, folder: Path) -> None:
@@ -198,13 +197,9 @@ class _Teller(xgb.callback.TrainingCallback):
 
 
 def _by_meter(rows: pd.DataFrame, parts: int) -> list[NDArray[np.bool_]]:
-    """Rows of the meters of each part; none where both kinds of days are not on both sides of every part."""
-    meters = rows["meter_id"].astype(str)
-    part = meters.map({meter: zlib.crc32(meter.encode()) % parts for meter in meters.unique()}).to_numpy()
-    folds = [part == number for number in range(parts)]
-    target = rows["target"]
-    whole = all(target[held].nunique() == target[~held].nunique() == 2 for held in folds)
-    return folds if whole else []
+    """Rows of the meters of each part; none where the others do not have both kinds of days."""
+    asides = folds(rows["meter_id"].astype(object).to_numpy(), parts)
+    return asides if all(rows["target"][~aside].nunique() == 2 for aside in asides) else []
 
 
 def _dataset(rows: pd.DataFrame, *, labelled: bool = True) -> xgb.DMatrix:

@@ -38,15 +38,16 @@ class AnomalyRequest(MeterRequest):
     def check(self, limits: Limits) -> None:
         """Raise BadValue for more than the limits allow."""
         super().check(limits)
-        self._check_period(self.until, limits)
+        for until in [self.until] if self.until else [given.until for given in self.history]:
+            self._check_period(until, limits)
 
     def check_period(self, latest: np.datetime64 | None, limits: Limits) -> None:
-        """Raise BadValue where `since` alone asks for more than the limits allow; `latest` [UTC] stands for until."""
-        if self.until is None and latest is not None:
+        """Raise BadValue where `since` alone asks the lake, which ends at `latest` [UTC], for more than the limits."""
+        if self.until is None and latest is not None and self.asks_lake:
             self._check_period(latest.astype("datetime64[s]").item().replace(tzinfo=UTC), limits)
 
-    def _check_period(self, until: datetime | None, limits: Limits) -> None:
-        if self.since and until and until - self.since > timedelta(days=limits.max_period_days):
+    def _check_period(self, until: datetime, limits: Limits) -> None:
+        if self.since and until - self.since > timedelta(days=limits.max_period_days):
             wanted = f"at most {limits.max_period_days} days before {until.isoformat()}"
             raise BadValue("since", wanted, self.since.isoformat())
 

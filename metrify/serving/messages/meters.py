@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -25,6 +26,11 @@ class History(Strict):
         description="the metered quantity in each interval, kWh unless the workspace says otherwise; null if unknown",
     )
 
+    @property
+    def until(self) -> datetime:
+        """End of the last interval."""
+        return self.start + timedelta(minutes=len(self.kwh) * self.interval_minutes)
+
 
 class MeterRequest(Strict):
     """For which meters."""
@@ -47,6 +53,11 @@ class MeterRequest(Strict):
         if self.meter_id is not None:
             return [self.meter_id]
         return self.meter_ids or list(dict.fromkeys(history.meter_id for history in self.history))
+
+    @property
+    def asks_lake(self) -> bool:
+        """Whether the lake is asked for readings: not every meter has sent its own."""
+        return len(self.history) < len(self.ids)
 
     def check(self, limits: Limits) -> None:
         """Raise BadValue for more than the limits allow."""

@@ -22,7 +22,9 @@ class Answer(BaseModel):
 
     request_id: str
     degraded: bool = Field(description="whether a model that should have answered did not")
-    members: list[Member] = Field(description="the models that were asked")
+    members: list[Member] = Field(
+        description="the models that were asked; those of which the registry holds none yet are in /v1/models alone"
+    )
 
 
 class ServedModel(BaseModel):

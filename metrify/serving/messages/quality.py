@@ -34,15 +34,16 @@ class QualityRequest(MeterRequest):
     def check(self, limits: Limits) -> None:
         """Raise BadValue for more than the limits allow."""
         super().check(limits)
-        self._check_period(self.last, limits)
+        for last in [self.last] if self.last else [given.until.date() for given in self.history]:
+            self._check_period(last, limits)
 
     def check_period(self, latest: np.datetime64 | None, limits: Limits) -> None:
-        """Raise BadValue where `first` alone asks for more than the limits allow; `latest` [UTC] stands for last."""
-        if self.last is None and latest is not None:
+        """Raise BadValue where `first` alone asks the lake, which ends at `latest` [UTC], for more than the limits."""
+        if self.last is None and latest is not None and self.asks_lake:
             self._check_period(latest.astype("datetime64[D]").item(), limits)
 
-    def _check_period(self, last: date | None, limits: Limits) -> None:
-        if self.first and last and (last - self.first).days >= limits.max_quality_days:
+    def _check_period(self, last: date, limits: Limits) -> None:
+        if self.first and (last - self.first).days >= limits.max_quality_days:
             raise BadValue("first", f"at most {limits.max_quality_days} days up to {last}", str(self.first))
 
 

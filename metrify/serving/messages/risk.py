@@ -27,6 +27,7 @@ class Asset(Strict):
     firmware: Word | None = Field(None, description="firmware version")
     installed_on: Date = Field(description="date of installation")
     location: Word | None = Field(None, description="the place of its weather")
+    rating_kva: float | None = Field(None, ge=0, le=1e7, description="rated power, kVA")
 
 
 class RiskRequest(Strict):
@@ -69,7 +70,7 @@ class AssetRisk(BaseModel):
     horizon_days: int = Field(description="within how many days")
     probability: float | None = Field(description="chance of failure within the horizon; null: see the reason")
     health: float | None = Field(description="0 to 100, higher is better")
-    reason: str | None = Field(None, description="null for an ordinary answer")
+    reason: str | None = Field(None, description="what drives the chance, or why there is none")
 
 
 class RiskAnswer(Answer):
