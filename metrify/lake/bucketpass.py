@@ -14,6 +14,10 @@ from metrify.schema import Table
 __all__ = ["BucketFiles", "cause", "over_buckets"]
 
 
+_RETRIES = "\nFailed to "
+"""What Ray Data begins with where it adds to an error's sentence how often it tried."""
+
+
 @dataclass(frozen=True)
 class BucketFiles:
     """One bucket's Parquet files, by table name."""
@@ -73,9 +77,12 @@ def over_buckets(
 
 def cause(error: BaseException) -> BaseException:
     """The worker's own error where it is one of ours: a person wants that, not the way it took through Ray."""
+    from ray.exceptions import RayError
+
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, MetrifyError):
+        if isinstance(seen, MetrifyError) and not isinstance(seen, RayError):  # Ray wraps ours in a class that is both
+            seen.args = (str(seen).partition(_RETRIES)[0],)
             return seen
         told = getattr(seen, "cause", None)
         seen = told if isinstance(told, BaseException) else seen.__cause__

@@ -121,9 +121,8 @@ def _end(lake: Lake, task: str, since: np.datetime64 | None, until: np.datetime6
         raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
     end = latest if until is None else until.astype("datetime64[s]")
     if since is not None and since >= end:
-        raise BadValue(
-            "since", f"a time before {'the end of the readings' if until is None else 'until'}, {end}", since
-        )
+        what = "the end of the readings" if until is None else "until"
+        raise BadValue("since", f"a time before {what}, {end}", since)
     return end
 
 

@@ -44,11 +44,8 @@ def world_until(lake: Lake, equipment: Equipment, now: np.datetime64) -> np.date
     would make everything years older than what is known of it. None where the lake knows none of them.
     """
     weather = equipment.weather["day"].max().to_datetime64() + DAY if len(equipment.weather) else None
-    ends = [
-        end
-        for end in (equipment.known_until, weather, lake_until(lake, readings()))
-        if end is not None and not np.isnat(end)
-    ]
+    reading = lake_until(lake, readings())
+    ends = [end for end in (equipment.known_until, weather, reading) if end is not None and not np.isnat(end)]
     return min(max(ends), now).astype("datetime64[s]") if ends else None
 
 

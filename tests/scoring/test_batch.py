@@ -184,6 +184,7 @@ def test_what_a_worker_refuses_comes_out_as_itself(lake, workspace, tmp_path, mo
     with pytest.raises(BadValue, match="rating_kva") as caught:
         assets.score_assets(workspace, Scoring("maintenance", tmp_path, "m1", None, END), 1, None)
     assert type(caught.value) is BadValue
+    assert str(caught.value) == "rating_kva: wanted a number, found 'broken'."
 
 
 def test_what_cannot_be_scored_is_refused(workspace, lake, tmp_path) -> None:

@@ -29,6 +29,7 @@ from metrify.serving.messages import (
     RiskRequest,
     ServedModel,
 )
+from metrify.settings import AnomalySettings
 from tests.serving.door import ask
 
 ERRORS = {"400", "404", "408", "413", "415", "500", "503"}

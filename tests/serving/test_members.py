@@ -57,7 +57,7 @@ PAST = {"meter_id": "new", "start": "2020-03-01T00:00:00Z", "interval_minutes": 
 @pytest.mark.parametrize(
     ("kind", "make", "shape", "field", "near", "far"),
     [
-        (Anomalies, FakeAnomalyScorer, AnomalyRequest, "since", "2020-03-01T00:00:00Z", "2020-02-01T00:00:00Z"),
+        (Anomalies, FakeAnomalyScorer, AnomalyRequest, "since", "2020-03-01T00:00:00Z", "2020-01-01T00:00:00Z"),
         (Quality, FakeQualityScorer, QualityRequest, "first", "2020-03-01", "2019-03-01"),
     ],
 )
