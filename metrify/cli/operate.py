@@ -23,7 +23,7 @@ BRIEF = ["family", "wape", "mae", "rmse", "mase", "coverage_80"]
 
 def demo(
     context: typer.Context,
-    search_seconds: Annotated[float, typer.Option(min=5, max=60, help="Time for the search")] = 45,
+    search_seconds: Annotated[float, typer.Option(min=5, max=60, help="Time for the search")] = 30,
 ) -> None:
     """Do the main job on the shipped sample: files in, answers over HTTP and a report out. Under five minutes.
 

@@ -38,7 +38,7 @@ class Demo:
     links: tuple[Link, ...] = ()
 
 
-def demo(workspace: Workspace, tell: Tell, *, search_seconds: float = 45.0) -> Demo:
+def demo(workspace: Workspace, tell: Tell, *, search_seconds: float = 30.0) -> Demo:
     """Ingest, validate, build features, search, backtest, register, score, deploy, ask, report; nothing is left.
 
     Doing it again in the same workspace changes no data, searches anew and registers further versions. Raises BadValue

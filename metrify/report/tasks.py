@@ -87,12 +87,11 @@ def days(rows: pd.DataFrame, width: float) -> Figure:
     dates = canvas.stamps(pd.to_datetime(shown["local_date"], utc=True))
     fig, axes = canvas.figure(width, 90 + 16 * len(worst))
     ax = axes[0, 0]
-    for at, meter, loss in zip(dates, shown["meter_id"].astype(str), shown["loss"], strict=True):
-        ax.broken_barh([(at, 0.94)], (place[meter] - 0.44, 0.88), color=light("rule"), linewidth=0)
-        if loss > 0:
-            ax.broken_barh(
-                [(at, 0.94)], (place[meter] - 0.44, 0.88), color=light("error"), alpha=0.25 + 0.75 * loss, linewidth=0
-            )
+    shade = pd.cut(shown["loss"], [-1.0, 0.0, 0.25, 0.5, 0.75, 1.0], labels=False).to_numpy()
+    for (meter, darkness), cells in pd.Series(dates).groupby([shown["meter_id"].astype(str).to_numpy(), shade]):
+        color, opacity = (light("error"), 0.25 * darkness) if darkness else (light("rule"), 1.0)
+        spans = [(at, 0.94) for at in cells]
+        ax.broken_barh(spans, (place[meter] - 0.44, 0.88), color=color, alpha=opacity, linewidth=0)
     ax.set_yticks(range(len(worst)), list(worst.index), fontsize=9)
     ax.tick_params(axis="y", length=0, labelcolor=light("ink"))
     ax.invert_yaxis()

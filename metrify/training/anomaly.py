@@ -17,11 +17,12 @@ from metrify.features.sources import Surroundings, Validated, validated
 from metrify.lake.tables import Lake
 from metrify.metrics.classes import score_verdicts
 from metrify.metrics.events import score_events
-from metrify.models.anomaly.surprise import Surprise, budget_threshold
+from metrify.models.anomaly.surprise import Surprise
 from metrify.panel import Panel
 from metrify.registry import Lineage
 from metrify.sample.faults import FaultPlan, inject
 from metrify.schema import HOLIDAY, METER, READING
+from metrify.scoring.budget import verdicts
 from metrify.settings import Workspace
 from metrify.training.lineage import lineage_of
 from metrify.training.meters import Split, panel_rows, sampled, split_meters
@@ -40,11 +41,8 @@ _DAY = np.timedelta64(1, "D")
 
 def with_verdicts(answers: pd.DataFrame, rows: pd.DataFrame, alert_budget: float) -> pd.DataFrame:
     """Answers with the verdict of the alert budget [readings per 1,000 meters and day]; 0 leaves the family's own."""
-    if not alert_budget:
-        return answers
-    steps = rows["step_minutes"].to_numpy()
-    limits = {step: budget_threshold(alert_budget, int(step)) for step in np.unique(steps)}
-    return answers.assign(verdict=answers["score"].to_numpy() >= pd.Series(steps).map(limits).to_numpy())
+    verdict = verdicts(answers["score"], rows["step_minutes"], alert_budget, answers["verdict"])
+    return answers.assign(verdict=verdict)
 
 
 def judge(answers: pd.DataFrame, rows: pd.DataFrame, *, alert_budget: float) -> Mapping[str, float]:

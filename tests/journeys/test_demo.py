@@ -14,7 +14,10 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-STAGES = ["Ingest", "Start Ray", "Validate", "Features", "Search", "Backtest", "Register", "Serve", "Report"]
+STAGES = [
+    "Ingest", "Simulate", "Start Ray", "Validate", "Features", "Search", "Backtest", "Register",
+    "Anomalies", "Maintenance", "Quality", "Score", "Serve", "Report",
+]  # fmt: skip
 
 
 def run(*command: str, home: Path) -> subprocess.CompletedProcess[str]:

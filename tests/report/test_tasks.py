@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from metrify.report.canvas import NARROW, WIDE
+from metrify.report.palette import light
 from metrify.report.tasks import PICTURES, days, detection, observed_by_said
 from tests.report.fleet import make_tasks
 
@@ -48,4 +50,6 @@ def test_the_worst_meter_is_on_top(pictures: dict[str, pd.DataFrame], width: flo
     ax = days(rows, width).axes[0]
     loss = (100 - rows["score"]).groupby(rows["meter_id"]).sum().sort_values(ascending=False)
     assert [text.get_text() for text in ax.get_yticklabels()] == list(loss.index)
-    assert len(ax.collections) == len(rows) + (rows["score"] < 100).sum()
+    assert sum(len(cells.get_paths()) for cells in ax.collections) == len(rows)
+    dark = [cells for cells in ax.collections if to_hex(cells.get_facecolor()[0]) == light("error")]
+    assert sum(len(cells.get_paths()) for cells in dark) == (rows["score"] < 100).sum()

@@ -100,7 +100,7 @@ class QualityModel(Model):
         self, data: xgb.DMatrix, rounds: int, held: xgb.DMatrix | None = None, watch: list[Any] | None = None
     ) -> xgb.Booster:
         """Trees on `data`; with `held` as many as are best on it."""
-        stop = [xgb.callback.EarlyStopping(_PATIENCE, save_best=True)] if held is not None else []
+        stop = [xgb.callback.EarlyStopping(rounds=_PATIENCE, save_best=True)] if held is not None else []
         evals = [(held, "held")] if held is not None else []
         callbacks = [*stop, *(watch or [])]
         return xgb.train(
