@@ -59,6 +59,52 @@ def test_the_winner_beats_the_best_naive_forecast(demo) -> None:
     assert 0.7 < league[0]["coverage_80"] < 0.9
 
 
+def test_the_other_tasks_are_taught_judged_and_asked(demo) -> None:
+    home, answer = demo
+    tasks = answer["tasks"]
+    detectors = {row["family"]: row for row in tasks["anomaly"]}
+    assert tasks["anomaly"][0]["role"] == "entrant"
+    assert detectors["anomaly/isolation_forest"]["event_recall"] > 0.25
+    failures = tasks["maintenance"][0]
+    assert (failures["family"], failures["auc_roc"] > 0.85, failures["brier_skill"] > 0.1) == (
+        "maintenance/failure", True, True,
+    )  # fmt: skip
+    assert tasks["quality"][0]["family"] == "quality/score"
+    page = Path(answer["report"]).read_text()
+    for heading in ("Anomalies", "Maintenance", "Data quality"):
+        assert f">{heading}</h2>" in page
+    assert "The graph was not asked" not in page
+    held = json.loads(run(sys.executable, "-m", "metrify.cli", "lake", "--json", home=home).stdout)
+    assert held["RISK"]["rows"] > 1_000
+    assert held["ANOMALY"]["rows"] == 117 * 24
+
+
+def test_nothing_heavy_was_loaded_for_it(demo) -> None:
+    """TensorFlow, SHAP and Evidently are for later tasks; a demo that loaded them would take a minute more."""
+    code = "import sys, metrify.quickstart, metrify.serving.app, metrify.scoring.batch; print(*sys.modules)"
+    loaded = set(run(sys.executable, "-c", code, home=demo[0]).stdout.split())
+    assert not loaded & {"tensorflow", "shap", "evidently", "prophet", "feast"}
+
+
+@pytest.mark.parametrize(
+    "family", ["anomaly/zscore", "anomaly/isolation_forest", "maintenance/failure", "quality/score"]
+)
+def test_every_family_is_searched_by_tune(demo, family: str) -> None:
+    command = ("-m", "metrify.cli", "search", family, "--trials", "2", "--time-budget", "60", "--most-rows", "20000")
+    done = run(sys.executable, *command, "--json", home=demo[0])
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert found["trials"] == 2
+    assert found["settings"]
+
+
+def test_scoring_again_writes_nothing(demo) -> None:
+    verb = (sys.executable, "-m", "metrify.cli", "score", "maintenance", "--until", "2017-07-29T07:00:00Z", "--json")
+    first, second = (json.loads(run(*verb, home=demo[0]).stdout) for _ in range(2))
+    assert first["rows"] == second["rows"] > 1_000
+    assert (second["written"]["inserted"], second["written"]["updated"]) == (0, 0)
+
+
 def test_the_doors_are_those_that_up_will_open(demo) -> None:
     home, answer = demo
     ports = json.loads((home / "run" / "ports.json").read_text())
