@@ -20,6 +20,7 @@ __all__ = ["render", "write"]
 _HERE = Path(__file__).parent
 _MOST_REASONS = 12
 _MOST_ANSWERS = 12
+_LONGEST_NAME = 20
 
 
 def write(report: Report, path: Path) -> Path:
@@ -76,8 +77,11 @@ def _task(result: TaskResult) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> tuple[str, str]:
-    """A cell and its class."""
-    return (words.number(value), "figure") if isinstance(value, float) else (words.plain(value), "")
+    """A cell and its class: figures to the right, names and times in one line."""
+    if isinstance(value, float):
+        return words.number(value), "figure"
+    text = words.plain(value)
+    return text, "whole" if len(text) <= _LONGEST_NAME else ""
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

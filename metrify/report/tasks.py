@@ -36,8 +36,8 @@ def detection(rows: pd.DataFrame, width: float) -> Figure:
     fig, axes = canvas.figure(width, 300)
     ax = axes[0, 0]
     faulty = rows["target"].fillna(0).to_numpy() > 0
-    top = float(np.nanmax(rows[["value", "usual"]].to_numpy(float)))
-    ax.fill_between(times, 0, top * 1.05, where=faulty, step="mid", color=light("error"), alpha=_FAULT, linewidth=0)
+    top = float(np.nanmax(rows[["value", "usual"]].to_numpy(float))) * 1.05
+    ax.fill_between(times, 0, top, where=faulty, step="mid", color=light("error"), alpha=_FAULT, linewidth=0)
     ax.plot(times, rows["usual"], color=light("forecast"))
     ax.plot(times, rows["value"], color=light("ink"), linewidth=1.2)
     flagged = rows["verdict"].fillna(value=False).to_numpy(bool)
