@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN    := .venv/bin
 READY  := .venv/.installed
 LOCK   := requirements.txt
+# compiled modules are kept, whatever the shell says: else every worker and replica compiles all that it imports anew
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup lock demo up down test slow check services docs bench-features bench-detection bench-failures clean
 help:                 ## this list
@@ -13,7 +15,7 @@ $(READY): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else f"Metrify needs Python 3.11, found {sys.version.split()[0]}; set PYTHON=/path/to/python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	sed -n '/^uv==/,/^ *#/p' $(LOCK) > .venv/uv.txt && $(BIN)/pip install --quiet --require-hashes -r .venv/uv.txt
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(LOCK) # compiled once: every replica and worker imports them
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
