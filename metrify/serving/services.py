@@ -26,7 +26,7 @@ __all__ = ["ServiceStatus", "addresses", "down", "status", "up"]
 
 PORTS = {"api": 8000, "dashboard": 8265, "mlflow": 5000, "ray": None, "ray_client": None}
 """The ports that people expect; where another program has one, and for the others, any free port."""
-GRAPH_PATIENCE = 300.0
+GRAPH_PATIENCE = 600.0
 """How long the graph may take to come up [s]: its replicas load models and readings."""
 
 Progress = Callable[[str], None]
