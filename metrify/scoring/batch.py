@@ -16,7 +16,6 @@ from metrify.models import catalog
 from metrify.models.base import Model
 from metrify.schema import READING
 from metrify.scoring.assets import Progress, score_assets
-from metrify.scoring.layout import readings
 from metrify.scoring.passes import MeterWorker, Scoring, Tally
 from metrify.scoring.recent import lake_until
 from metrify.scoring.risk import default_as_of
@@ -116,7 +115,7 @@ def _end(lake: Lake, task: str, since: np.datetime64 | None, until: np.datetime6
         if since is not None:
             raise BadValue("since", "none for maintenance, which is judged as of until", since)
         return default_as_of(lake) if until is None else until.astype("datetime64[s]")
-    latest = lake_until(lake, readings())
+    latest = lake_until(lake)
     if latest is None:
         raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
     end = latest if until is None else until.astype("datetime64[s]")

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from metrify.errors import UnknownMeter
-from metrify.features.sources import Surroundings
+from metrify.features.sources import Surroundings, reading_columns
+from metrify.lake.panels import meter_groups
 from metrify.lake.scan import scan
 from metrify.lake.tables import Lake
 from metrify.panel import Panel
@@ -47,13 +48,15 @@ def _latest_start(lake: Lake) -> np.datetime64 | None:
     return np.datetime64(pc.max(stamps["timestamp"]).as_py().replace(tzinfo=None), "s")
 
 
-def lake_until(lake: Lake, layout: Layout[Group]) -> np.datetime64 | None:
+def lake_until(lake: Lake) -> np.datetime64 | None:
     """End of the latest reading of all, UTC; None without readings."""
     latest = _latest_start(lake)
     if latest is None:
         return None
-    groups = layout.read(lake, Surroundings(lake.meters()), latest - _SPARE)
-    return max(layout.panel(group).end for group in groups)
+    settings = lake.workspace.settings
+    rows = lake.read(READING, columns=reading_columns(settings), since=latest - _SPARE)
+    groups = meter_groups(rows, settings.forecasting.target, lake.meters(), settings.site)
+    return max(group.panel.end for group in groups)
 
 
 @dataclass(frozen=True)

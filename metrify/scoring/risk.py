@@ -15,7 +15,6 @@ from metrify.lake.tables import Lake
 from metrify.models.base import Batch, Model
 from metrify.schema import ASSET, EVENT, METER, READING, RISK, WEATHER
 from metrify.scoring.following import Following
-from metrify.scoring.layout import readings
 from metrify.scoring.recent import lake_until
 from metrify.settings import Workspace
 
@@ -44,7 +43,7 @@ def world_until(lake: Lake, equipment: Equipment, now: np.datetime64) -> np.date
     would make everything years older than what is known of it. None where the lake knows none of them.
     """
     weather = equipment.weather["day"].max().to_datetime64() + DAY if len(equipment.weather) else None
-    reading = lake_until(lake, readings())
+    reading = lake_until(lake)
     ends = [end for end in (equipment.known_until, weather, reading) if end is not None and not np.isnat(end)]
     return min(max(ends), now).astype("datetime64[s]") if ends else None
 
