@@ -28,7 +28,7 @@ from metrify.lake.tables import Lake, Written
 from metrify.schema import QUARANTINE, READING, Table, table
 from metrify.settings import Workspace
 
-__all__ = ["FileReport", "IngestReport", "ingest"]
+__all__ = ["FileReport", "IngestReport", "ingest", "ingest_all"]
 
 Progress = Callable[[int], None]
 
@@ -94,6 +94,20 @@ def ingest(
         load = _Load(Lake(workspace), found, Path(path), checked, where, now or pd.Timestamp.now("UTC"))
         report.files.append(load.run(lambda rows, done=done: progress(done + rows) if progress else None))
     return report
+
+
+def ingest_all(
+    workspace: Workspace,
+    loads: Iterable[tuple[Table | str, Path, Mapping | Path | str | None]],
+    progress: Progress | None = None,
+) -> list[IngestReport]:
+    """Load files, each as (table, path, mapping), one after the other; `progress` and errors are those of `ingest`."""
+    reports: list[IngestReport] = []
+    for into, path, mapping in loads:
+        done = sum(report.rows for report in reports)
+        tell = (lambda rows, done=done: progress(done + rows)) if progress else None
+        reports.append(ingest(workspace, into, [path], mapping, tell))
+    return reports
 
 
 class _Load:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from metrify.lake.files import IngestReport, ingest
+from metrify.lake.files import IngestReport, ingest_all
 from metrify.settings import Workspace
 
 __all__ = ["FOLDER", "files", "load"]
@@ -30,9 +30,4 @@ def files() -> list[tuple[str, Path, Path]]:
 
 def load(workspace: Workspace, progress: Callable[[int], None] | None = None) -> list[IngestReport]:
     """Put the whole sample into the lake, through the same door as any file. Again, it changes nothing."""
-    reports: list[IngestReport] = []
-    for table, data, mapping in files():
-        done = sum(report.rows for report in reports)
-        tell = (lambda rows, done=done: progress(done + rows)) if progress else None
-        reports.append(ingest(workspace, table, [data], mapping, tell))
-    return reports
+    return ingest_all(workspace, files(), progress)

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metrify.lake.files import IngestReport, ingest
+from metrify.lake.files import IngestReport, ingest_all
 from metrify.sample.simulator.devices import DeviceHistories
 from metrify.sample.simulator.fleet import Fleet
 from metrify.settings import Workspace
@@ -87,14 +87,8 @@ def load_devices(
 
 def load_files(workspace: Workspace, folder: Path, progress: Progress | None = None) -> list[IngestReport]:
     """Put what `write` or `write_devices` wrote into the lake. Again, it changes nothing. Raises LakeConflict."""
-    reports: list[IngestReport] = []
-    for name, table in FILES.items():
-        path = folder / f"{name}.parquet"
-        if path.exists():
-            done = sum(report.rows for report in reports)
-            tell = (lambda rows, done=done: progress(done + rows)) if progress else None
-            reports.append(ingest(workspace, table, [path], None, tell))
-    return reports
+    found = [(table, folder / f"{name}.parquet", None) for name, table in FILES.items()]
+    return ingest_all(workspace, [load for load in found if load[1].exists()], progress)
 
 
 class _Files:
