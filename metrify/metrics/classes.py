@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from metrify.metrics.pairs import Floats, mean, pairs, ratio
+
 __all__ = ["score_probabilities", "score_verdicts", "worst_share"]
 
-Floats = NDArray[np.float64]
 _BINS = 10
 WORST = 0.1
 """Share of the rows, the most suspicious first, that people can look at."""
@@ -22,14 +23,14 @@ def score_verdicts(actual: ArrayLike, score: ArrayLike, verdict: ArrayLike) -> d
 
     precision, recall and f1 are those of yes; `..._no` those of no.
     """
-    actual, score, verdict = _pairs(actual, score, verdict)
+    actual, score, verdict = pairs(actual, score, verdict)
     yes, said = actual > 0, verdict > 0
-    found = {"n": float(len(yes)), "positives": float(yes.sum()), "accuracy": _ratio((yes == said).sum(), len(yes))}
+    found = {"n": float(len(yes)), "positives": float(yes.sum()), "accuracy": ratio((yes == said).sum(), len(yes))}
     for suffix, truth, told in (("", yes, said), ("_no", ~yes, ~said)):
         right = (truth & told).sum()
-        precision, recall = _ratio(right, told.sum()), _ratio(right, truth.sum())
+        precision, recall = ratio(right, told.sum()), ratio(right, truth.sum())
         found[f"precision{suffix}"], found[f"recall{suffix}"] = precision, recall
-        found[f"f1{suffix}"] = _ratio(2 * right, told.sum() + truth.sum())
+        found[f"f1{suffix}"] = ratio(2 * right, told.sum() + truth.sum())
     return found | _ranking(yes, score)
 
 
@@ -40,21 +41,21 @@ def score_probabilities(actual: ArrayLike, probability: ArrayLike, *, threshold:
     0 is better than always saying the rate); log_loss; calibration_error: mean distance between said and seen over
     ten equally filled bins; recall_worst, precision_worst: of the tenth with the highest probability.
     """
-    actual, probability = _pairs(actual, probability)
+    actual, probability = pairs(actual, probability)
     found = score_verdicts(actual, probability, probability >= threshold)
-    brier = _mean(np.square(probability - actual))
-    rate = _mean(actual)
+    brier = mean(np.square(probability - actual))
+    rate = mean(actual)
     kept = np.clip(probability, 1e-12, 1 - 1e-12)
     found |= {
         "brier": brier,
-        "brier_skill": 1 - _ratio(brier, rate * (1 - rate)),
-        "log_loss": -_mean(np.where(actual > 0, np.log(kept), np.log1p(-kept))),
+        "brier_skill": 1 - ratio(brier, rate * (1 - rate)),
+        "log_loss": -mean(np.where(actual > 0, np.log(kept), np.log1p(-kept))),
         "calibration_error": _calibration_error(actual, probability),
     }
     worst = worst_share(probability, WORST)
     caught = (actual[worst] > 0).sum()
-    found["recall_worst"] = _ratio(caught, (actual > 0).sum())
-    found["precision_worst"] = _ratio(caught, worst.sum())
+    found["recall_worst"] = ratio(caught, (actual > 0).sum())
+    found["precision_worst"] = ratio(caught, worst.sum())
     return found
 
 
@@ -82,18 +83,4 @@ def _calibration_error(actual: Floats, probability: Floats) -> float:
     order = np.argsort(probability, kind="stable")
     bins = [part for part in np.array_split(order, _BINS) if len(part)]
     away = [abs(actual[part].mean() - probability[part].mean()) * len(part) for part in bins]
-    return _ratio(sum(away), len(actual))
-
-
-def _pairs(*sides: ArrayLike) -> tuple[Floats, ...]:
-    arrays = [np.asarray(side, np.float64) for side in sides]
-    known = ~np.any([np.isnan(array) for array in arrays], axis=0)
-    return tuple(array[known] for array in arrays)
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if values.size else np.nan
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else np.nan
+    return ratio(sum(away), len(actual))

@@ -6,13 +6,12 @@ a metric is not defined (the R2 of a constant), the answer is NaN. Sums are in f
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from metrify.errors import BadValue, MissingColumns
+from metrify.metrics.pairs import Floats, floats, mean, pairs, ratio
 from metrify.schema import LEVELS, level_column
 
 __all__ = [
@@ -33,49 +32,47 @@ __all__ = [
     "width",
 ]
 
-Floats = NDArray[np.float64]
-
 BANDS = {"coverage_50": (0.25, 0.75), "coverage_80": (0.10, 0.90), "coverage_90": (0.05, 0.95)}
 """Central intervals by the name of their score."""
 
 
 def mae(actual: ArrayLike, forecast: ArrayLike) -> float:
     """Mean absolute error [unit of the target]."""
-    actual, forecast = _pairs(actual, forecast)
-    return _mean(np.abs(forecast - actual))
+    actual, forecast = pairs(actual, forecast)
+    return mean(np.abs(forecast - actual))
 
 
 def rmse(actual: ArrayLike, forecast: ArrayLike) -> float:
     """Root of the mean squared error [unit of the target]."""
-    actual, forecast = _pairs(actual, forecast)
-    return float(np.sqrt(_mean(np.square(forecast - actual))))
+    actual, forecast = pairs(actual, forecast)
+    return float(np.sqrt(mean(np.square(forecast - actual))))
 
 
 def bias(actual: ArrayLike, forecast: ArrayLike) -> float:
     """Mean of forecast minus actual [unit of the target]: above zero is forecast too high."""
-    actual, forecast = _pairs(actual, forecast)
-    return _mean(forecast - actual)
+    actual, forecast = pairs(actual, forecast)
+    return mean(forecast - actual)
 
 
 def mape(actual: ArrayLike, forecast: ArrayLike) -> float:
     """Mean absolute error as a share of the actual [1]; pairs whose actual is zero have no share and are left out."""
-    actual, forecast = _pairs(actual, forecast)
+    actual, forecast = pairs(actual, forecast)
     some = actual != 0
-    return _mean(np.abs((forecast[some] - actual[some]) / actual[some]))
+    return mean(np.abs((forecast[some] - actual[some]) / actual[some]))
 
 
 def wape(actual: ArrayLike, forecast: ArrayLike) -> float:
     """Sum of absolute errors as a share of the sum of absolute actuals [1]."""
-    actual, forecast = _pairs(actual, forecast)
-    return _ratio(np.abs(forecast - actual).sum(), np.abs(actual).sum())
+    actual, forecast = pairs(actual, forecast)
+    return ratio(np.abs(forecast - actual).sum(), np.abs(actual).sum())
 
 
 def r2(actual: ArrayLike, forecast: ArrayLike) -> float:
     """Share of the variance of the actuals that the forecast explains [1]; NaN where the actuals do not vary."""
-    actual, forecast = _pairs(actual, forecast)
+    actual, forecast = pairs(actual, forecast)
     if not actual.size or actual.min() == actual.max():  # rounding makes the variance of a constant more than zero
         return np.nan
-    return 1.0 - _ratio(np.square(forecast - actual).sum(), np.square(actual - actual.mean()).sum())
+    return 1.0 - ratio(np.square(forecast - actual).sum(), np.square(actual - actual.mean()).sum())
 
 
 def mase(actual: ArrayLike, forecast: ArrayLike, scale: ArrayLike) -> float:
@@ -84,33 +81,33 @@ def mase(actual: ArrayLike, forecast: ArrayLike, scale: ArrayLike) -> float:
     `scale` is one number or one per pair; pairs whose scale is zero or missing are left out.
     Hyndman and Koehler 2006, doi:10.1016/j.ijforecast.2006.03.001.
     """
-    return _mean(np.abs(_scaled(actual, forecast, scale)))
+    return mean(np.abs(_scaled(actual, forecast, scale)))
 
 
 def rmsse(actual: ArrayLike, forecast: ArrayLike, scale: ArrayLike) -> float:
     """Root mean squared error in units of `scale` [1]: the root mean squared seasonal-naive difference in training."""
-    return float(np.sqrt(_mean(np.square(_scaled(actual, forecast, scale)))))
+    return float(np.sqrt(mean(np.square(_scaled(actual, forecast, scale)))))
 
 
 def pinball(actual: ArrayLike, forecast: ArrayLike, level: float) -> float:
     """Mean pinball loss of the quantile `level` [unit of the target]; half of the MAE at the median."""
     if not 0 < level < 1:
         raise BadValue("level", "a quantile level between 0 and 1", level)
-    actual, forecast = _pairs(actual, forecast)
+    actual, forecast = pairs(actual, forecast)
     short = actual - forecast
-    return _mean(np.maximum(level * short, (level - 1) * short))
+    return mean(np.maximum(level * short, (level - 1) * short))
 
 
 def coverage(actual: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
     """Share of the actuals from `low` to `high`, both included [1]."""
-    actual, low, high = _pairs(actual, low, high)
-    return _mean((low <= actual) & (actual <= high))
+    actual, low, high = pairs(actual, low, high)
+    return mean((low <= actual) & (actual <= high))
 
 
 def width(low: ArrayLike, high: ArrayLike) -> float:
     """Mean width of an interval [unit of the target]."""
-    low, high = _pairs(low, high)
-    return _mean(high - low)
+    low, high = pairs(low, high)
+    return mean(high - low)
 
 
 def crps(actual: ArrayLike, quantiles: ArrayLike, levels: tuple[float, ...] = LEVELS) -> float:
@@ -122,7 +119,7 @@ def crps(actual: ArrayLike, quantiles: ArrayLike, levels: tuple[float, ...] = LE
     columns = np.asarray(quantiles, np.float64)
     if columns.shape[1:] != (len(levels),):
         raise BadValue("quantiles", f"an array of shape [N, {len(levels)}]", columns.shape)
-    actual, *columns = _pairs(actual, *columns.T)
+    actual, *columns = pairs(actual, *columns.T)
     middle = (np.array(levels[1:]) + np.array(levels[:-1])) / 2
     weights = np.diff(np.concatenate([[0.0], middle, [1.0]]))
     losses = [pinball(actual, column, level) for column, level in zip(columns, levels, strict=True)]
@@ -154,7 +151,7 @@ def score(rows: pd.DataFrame, *, scale: pd.Series | None = None) -> dict[str, fl
     """
     wanted = ["actual", "mean", *map(level_column, LEVELS), *(["meter_id"] if scale is not None else [])]
     _require(rows, wanted)
-    columns = {name: _floats(rows[name]) for name in wanted if name != "meter_id"}
+    columns = {name: floats(rows[name]) for name in wanted if name != "meter_id"}
     actual, point = columns["actual"], columns["q50"]
     scores = _counts(actual, point)
     scores |= {metric.__name__: metric(actual, point) for metric in (mae, rmse, mape, r2, wape, bias)}
@@ -197,33 +194,9 @@ def _spread(actual: Floats, levels: dict[float, Floats]) -> dict[str, float]:
 
 
 def _scaled(actual: ArrayLike, forecast: ArrayLike, scale: ArrayLike) -> Floats:
-    scales = np.broadcast_to(_floats(scale), _floats(actual).shape)
-    actual, forecast, scales = _pairs(actual, forecast, np.where(scales > 0, scales, np.nan))
+    scales = np.broadcast_to(floats(scale), floats(actual).shape)
+    actual, forecast, scales = pairs(actual, forecast, np.where(scales > 0, scales, np.nan))
     return (forecast - actual) / scales
-
-
-def _pairs(*sides: ArrayLike) -> tuple[Floats, ...]:
-    """The sides as float64 without the places where one of them is missing."""
-    arrays = [_floats(side) for side in sides]
-    shapes = [array.shape for array in arrays]
-    if len(set(shapes)) > 1:
-        raise BadValue("forecast", f"as many values as there are actuals {shapes[0]}", shapes[1:])
-    known = ~np.any([np.isnan(array) for array in arrays], axis=0)
-    return tuple(array[known] for array in arrays)
-
-
-def _floats(values: Any) -> Floats:
-    if isinstance(values, (pd.Series, pd.Index)):
-        return values.to_numpy(np.float64, na_value=np.nan)
-    return np.asarray(values, np.float64)
-
-
-def _mean(values: NDArray) -> float:
-    return float(values.mean()) if values.size else np.nan
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else np.nan
 
 
 def _require(rows: pd.DataFrame, wanted: list[str]) -> None:
