@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from metrify.errors import BadValue, EmptyTable, OneClass
 from metrify.features.asset import CATEGORIES, FEATURES
 from metrify.models.base import Batch, Model, Needs, Report, Span
+from metrify.models.boosting import Teller
 from metrify.models.calibration import Calibration, folds
 from metrify.models.maintenance.encoding import Encoding
 from metrify.models.maintenance.health import at_horizon, health
@@ -24,7 +25,6 @@ from metrify.schema import RISK, Table
 __all__ = ["FailureClassifier"]
 
 _NUMBERS = tuple(feature.name for feature in FEATURES)
-_REPORT_EVERY = 10
 _FOLDS = 3
 _NO_FAILURE = (
     "Ingest events of kind failure with `metrify ingest events FILE --mapping MAPPING`, or ask for a longer horizon."
@@ -123,7 +123,15 @@ class FailureClassifier(Model):
         rows = _judged(valid.rows) if valid is not None else pd.DataFrame()
         if report is None or rows.empty:
             return {}
-        return {"callbacks": [_Teller(report, self._encoding.matrix(rows), rows["target"].to_numpy(np.float64))]}
+        data = xgb.DMatrix(self._encoding.matrix(rows), nthread=1)
+        actual = rows["target"].to_numpy(np.float64)
+
+        def errors(trees: xgb.Booster) -> dict[str, float]:
+            chance = np.clip(trees.predict(data, validate_features=False).astype(np.float64), 1e-7, 1 - 1e-7)
+            logloss = -np.mean(np.where(actual > 0, np.log(chance), np.log1p(-chance)))
+            return {"brier": float(np.mean((chance - actual) ** 2)), "logloss": float(logloss)}
+
+        return {"callbacks": [Teller(report, errors)]}
 
     def predict(self, batch: Batch) -> pd.DataFrame:
         """RISK without consequence and risk; a row that is not in service has its standing as the reason.
@@ -171,23 +179,6 @@ class FailureClassifier(Model):
         self._encoding = Encoding.from_state(state["encoding"])
         self._calibration = Calibration(**state["calibration"])
         self._horizon_days = state["horizon_days"]
-
-
-class _Teller(xgb.callback.TrainingCallback):
-    """Tells how far the trees have come."""
-
-    def __init__(self, report: Report, matrix: NDArray[np.float32], actual: NDArray[np.float64]):
-        super().__init__()
-        self._report, self._actual = report, actual
-        self._data = xgb.DMatrix(matrix, nthread=1)
-
-    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        if (epoch + 1) % _REPORT_EVERY == 0:
-            chance = np.clip(model.predict(self._data, validate_features=False).astype(np.float64), 1e-7, 1 - 1e-7)
-            logloss = -np.mean(np.where(self._actual > 0, np.log(chance), np.log1p(-chance)))
-            brier = np.mean((chance - self._actual) ** 2)
-            self._report(epoch + 1, {"brier": float(brier), "logloss": float(logloss)})
-        return False
 
 
 def _judged(rows: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from metrify.errors import EmptyTable, OneClass
 from metrify.features.day import DEFECTS, FEATURES, LOOKBACK_DAYS
 from metrify.models.base import Batch, Model, Needs, Report, Span
+from metrify.models.boosting import Teller
 from metrify.models.calibration import Calibration, folds
 from metrify.models.quality.words import NOTHING_KNOWN, risk_reasons, score_reasons
 from metrify.schema import QUALITY, Table
@@ -24,7 +24,6 @@ __all__ = ["QualityModel"]
 
 _NAMES = [feature.name for feature in FEATURES]
 _PATIENCE = 20
-_REPORT_EVERY = 10
 
 
 @dataclass
@@ -128,10 +127,10 @@ class QualityModel(Model):
             return []
         data, actual = _dataset(rows), rows["target"].to_numpy(np.float64)
 
-        def brier(trees: xgb.Booster) -> float:
-            return float(np.square(self._calibration.apply(_odds(trees, data)) - actual).mean())
+        def brier(trees: xgb.Booster) -> dict[str, float]:
+            return {"brier": float(np.square(self._calibration.apply(_odds(trees, data)) - actual).mean())}
 
-        return [_Teller(report, brier)]
+        return [Teller(report, brier)]
 
     def predict(self, batch: Batch) -> pd.DataFrame:
         rows = batch.rows
@@ -181,19 +180,6 @@ class QualityModel(Model):
     def load_state(self, folder: Path) -> None:
         self._trees = xgb.Booster({"nthread": 1}, model_file=folder / "trees.ubj")
         self._calibration = Calibration(**json.loads((folder / "calibration.json").read_text()))
-
-
-class _Teller(xgb.callback.TrainingCallback):
-    """Reports how good the trees are so far."""
-
-    def __init__(self, report: Report, brier: Callable[[xgb.Booster], float]):
-        super().__init__()
-        self._report, self._brier = report, brier
-
-    def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: dict[str, Any]) -> bool:
-        if (epoch + 1) % _REPORT_EVERY == 0:
-            self._report(epoch + 1, {"brier": self._brier(model)})
-        return False
 
 
 def _by_meter(rows: pd.DataFrame, parts: int) -> list[NDArray[np.bool_]]:
