@@ -20,7 +20,6 @@ import pandas as pd
 from metrify.lake.files import ingest
 from metrify.metrics.events import by_kind, score_events
 from metrify.models.catalog import families
-from metrify.sample.faults import FaultPlan
 from metrify.settings import Workspace
 from metrify.training.anomaly import AnomalyTask, with_verdicts
 from metrify.training.backtest import backtest
@@ -31,7 +30,6 @@ DATA = ROOT.parent / "shared" / "data" / "london_lcl"
 BEGIN, END = np.datetime64("2013-10-01", "s"), np.datetime64("2014-01-01", "s")
 FIRST = np.datetime64("2013-01-01", "s")
 SEEDS = (1001, 1002, 1003)
-PLAN = FaultPlan(kinds=("spike", "stuck", "drop"), events_per_meter=3.0)
 
 
 def main() -> None:
@@ -55,7 +53,7 @@ def print_tables(workspace: Workspace) -> None:
     names = families("anomaly")
     told: dict[str, list[pd.DataFrame]] = {}
     for seed in SEEDS:
-        judged = backtest(replace(task, seed=seed, plan=PLAN), {name: {} for name in names}, [fold])
+        judged = backtest(replace(task, seed=seed), {name: {} for name in names}, [fold])
         exam = judged.exam.assign(
             meter_id=judged.exam["meter_id"].astype(str) + f" {seed}",
             event=judged.exam["event"].where(judged.exam["event"] == "", judged.exam["event"] + f" {seed}"),

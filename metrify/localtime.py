@@ -151,7 +151,7 @@ def _has_holidays(country: str, subdivision: str) -> bool:
         return False
     try:
         holidays.country_holidays(country, subdiv=subdivision or None)
-    except NotImplementedError:
+    except NotImplementedError:  # what the library raises for a place that it does not know
         return False
     return True
 

@@ -17,7 +17,8 @@ from metrify.metrics import forecasts
 from metrify.registry import Lineage
 from metrify.schema import FEATURE
 from metrify.settings import Workspace
-from metrify.training.rows import feature_rows, known_at
+from metrify.training.rows import feature_rows
+from metrify.training.rows import known_at as rows_known_at
 from metrify.training.split import within
 from metrify.training.task import Task
 from metrify.training.trial import Objective
@@ -69,16 +70,16 @@ class ForecastingTask(Task):
         return self.rows["timestamp"].to_numpy().max() + np.timedelta64(1, "D")
 
     def known_at(self, moment: np.datetime64) -> pd.DataFrame:
-        return known_at(self.rows, moment)
+        return rows_known_at(self.rows, moment)
 
     def exam(
         self, first: np.datetime64, until: np.datetime64, *, known_at: np.datetime64 | None = None
     ) -> pd.DataFrame:
         rows = within(self.rows, first, until)
-        return rows if known_at is None else _known(rows, known_at)
+        return rows if known_at is None else rows_known_at(rows, known_at)
 
     def judged_by(self, moment: np.datetime64) -> NDArray[np.datetime64]:
-        return np.unique(known_at(self.rows, moment)["issue_time"].to_numpy())
+        return np.unique(rows_known_at(self.rows, moment)["issue_time"].to_numpy())
 
     @property
     def objective(self) -> Objective:
@@ -107,10 +108,6 @@ class ForecastingTask(Task):
             meters=int(rows["meter_id"].nunique()),
             rows=len(rows),
         )
-
-
-_known = known_at
-"""Under another name: an argument of `exam` is called so."""
 
 
 def _point(exam: pd.DataFrame, column: str) -> pd.DataFrame:
