@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from metrify.errors import BadValue
 
-__all__ = ["LocalTimes", "add", "country_error", "day_start", "holiday_days", "local_times", "to_utc", "zone_error"]
+__all__ = [
+    "Calendar",
+    "LocalTimes",
+    "add",
+    "country_error",
+    "day_start",
+    "holiday_days",
+    "local_times",
+    "to_utc",
+    "zone_error",
+]
 
 Times = NDArray[np.datetime64]
 _SPAN = re.compile(r"(\d+)(d|h|min)")
@@ -161,3 +171,26 @@ def _warn_of_unknown(country: str, subdivision: str) -> None:
     problem = country_error(country, subdivision)
     if problem:
         logging.getLogger(__name__).warning("Public holidays: %s", problem)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The clock and the holidays that a group of meters lives by."""
+
+    zone: str
+    country: str = ""
+    subdivision: str = ""
+    extra_holidays: frozenset[int] = frozenset()
+    """days of the HOLIDAY table, as days since 1970-01-01"""
+
+    def off_days(self, days: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Whether each local day is a public holiday."""
+        if not len(days):
+            return np.zeros(0, bool)
+        known = self.extra_holidays
+        if self.country:
+            years = (
+                np.asarray([days.min(), days.max()]).astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
+            )
+            known = known | holiday_days(self.country, self.subdivision, int(years[0]), int(years[1]))
+        return np.isin(days, np.fromiter(known, np.int64, len(known)))

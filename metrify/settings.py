@@ -18,6 +18,7 @@ __all__ = [
     "AnomalySettings",
     "ForecastingSettings",
     "MaintenanceSettings",
+    "QualitySettings",
     "RegistrySettings",
     "Settings",
     "SiteSettings",
@@ -64,6 +65,13 @@ class VeeSettings(_Section):
     """a reading above this many times the meter's own 99.9th percentile is a spike"""
 
 
+class QualitySettings(_Section):
+    """When a reading is in time."""
+
+    grace_hours: float = Field(24.0, ge=0)
+    """a reading that came within so many hours of the end of its local day is in time [h]"""
+
+
 class AnomalySettings(_Section):
     """How many readings people can look at."""
 
@@ -93,6 +101,7 @@ class Settings(_Section):
     site: SiteSettings = SiteSettings()
     forecasting: ForecastingSettings = ForecastingSettings()
     vee: VeeSettings = VeeSettings()
+    quality: QualitySettings = QualitySettings()
     anomaly: AnomalySettings = AnomalySettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     registry: RegistrySettings = RegistrySettings()

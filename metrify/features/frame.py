@@ -14,10 +14,11 @@ from metrify.features import catalog
 from metrify.features.calendar import calendar
 from metrify.features.levels import levels
 from metrify.features.likeday import like_day
-from metrify.features.rows import Calendar, ForecastRows
+from metrify.features.rows import ForecastRows
 from metrify.features.solar import Production, solar
 from metrify.features.weather import FEATURES as WEATHER_FEATURES
 from metrify.features.weather import Weather, weather
+from metrify.localtime import Calendar
 from metrify.panel import Panel
 
 __all__ = ["Frame", "Sources", "forecast_frame"]

@@ -10,34 +10,11 @@ from numpy.typing import NDArray
 
 from metrify import localtime
 from metrify.errors import BadValue
-from metrify.localtime import LocalTimes
+from metrify.localtime import Calendar, LocalTimes
 
-__all__ = ["Calendar", "ForecastRows", "issue_times", "slots_per_day"]
+__all__ = ["ForecastRows", "issue_times", "slots_per_day"]
 
 Times = NDArray[np.datetime64]
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """The clock and the holidays that a group of meters lives by."""
-
-    zone: str
-    country: str = ""
-    subdivision: str = ""
-    extra_holidays: frozenset[int] = frozenset()
-    """days of the HOLIDAY table, as days since 1970-01-01"""
-
-    def off_days(self, days: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Whether each local day is a public holiday."""
-        if not len(days):
-            return np.zeros(0, bool)
-        known = self.extra_holidays
-        if self.country:
-            years = (
-                np.asarray([days.min(), days.max()]).astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
-            )
-            known = known | localtime.holiday_days(self.country, self.subdivision, int(years[0]), int(years[1]))
-        return np.isin(days, np.fromiter(known, np.int64, len(known)))
 
 
 @dataclass(frozen=True)

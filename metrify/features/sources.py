@@ -11,16 +11,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from metrify.features.frame import Sources
-from metrify.features.rows import Calendar
 from metrify.features.solar import Production
 from metrify.features.weather import Weather
+from metrify.lake.holidays import Calendars
 from metrify.lake.panels import aligned_panel, meter_groups
 from metrify.lake.tables import Lake
+from metrify.localtime import Calendar
 from metrify.panel import Panel
-from metrify.schema import HOLIDAY, WEATHER
+from metrify.schema import WEATHER
 from metrify.settings import Settings
+from metrify.vee.evidence import Evidence, Flags
 from metrify.vee.repeats import Repeats
-from metrify.vee.rules import Evidence, Flags, trusted, validate
+from metrify.vee.rules import trusted, validate
 
 __all__ = ["SOLAR_COLUMNS", "Surroundings", "Validated", "reading_columns", "validated", "validated_sources"]
 
@@ -35,24 +37,13 @@ class Surroundings:
     """METER rows in force, one per meter"""
     weather: dict[str, Weather] = field(default_factory=dict)
     """by location"""
-    holidays: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)
-    """public holidays of the HOLIDAY table by country and subdivision, days since 1970-01-01"""
+    calendars: Calendars = field(default_factory=Calendars)
 
     @classmethod
     def read(cls, lake: Lake, since: np.datetime64 | None = None) -> Surroundings:
         """From the lake's METER, WEATHER (from `since` on) and HOLIDAY tables."""
         weather = Weather.by_location(lake.read(WEATHER, since=since)) if lake.exists(WEATHER) else {}
-        days: dict[tuple[str, str], set[int]] = {}
-        for row in lake.read(HOLIDAY).to_pylist() if lake.exists(HOLIDAY) else []:
-            if row["kind"] == "public":
-                day = int(np.datetime64(row["date"], "D").astype(np.int64))
-                days.setdefault((row["country"], row["subdivision"]), set()).add(day)
-        return cls(lake.meters(), weather, {place: frozenset(found) for place, found in days.items()})
-
-    def calendar(self, zone: str, country: str, subdivision: str) -> Calendar:
-        """The clock and the holidays of a place."""
-        of_country = self.holidays.get((country, ""), frozenset())
-        return Calendar(zone, country, subdivision, of_country | self.holidays.get((country, subdivision), frozenset()))
+        return cls(lake.meters(), weather, Calendars.read(lake))
 
 
 def reading_columns(settings: Settings) -> list[str]:
@@ -110,7 +101,7 @@ def validated(
             group.panel,
             validate(evidence, settings.vee, hindsight=False),
             validate(evidence, settings.vee),
-            surroundings.calendar(group.zone, group.country, group.subdivision),
+            surroundings.calendars.of(group.zone, group.country, group.subdivision),
             group.meters,
             group.available,
             evidence.repeated,

@@ -8,6 +8,7 @@ __all__ = [
     "ALERT",
     "ANOMALY",
     "DECISION",
+    "ESTIMATE",
     "FEATURE",
     "FEEDBACK",
     "FORECAST",
@@ -77,6 +78,22 @@ ANOMALY = Table(
         Column("score", F64, "", "-log10 of the share of ordinary readings that are as strange; empty: see the reason"),
         Column("verdict", BOOL, "", "whether the score passed the threshold", required=True),
         Column("expected", F64, "kWh", "what was expected"),
+        _REASON,
+    ),
+    key=("meter_id", "timestamp", "model"),
+    by_meter=True,
+)
+
+ESTIMATE = Table(
+    "ESTIMATE",
+    "What a model would put where a reading is missing or wrong; what is put there is an EDIT.",
+    (
+        _METER_ID,
+        _TIMESTAMP,
+        _MODEL,
+        Column("value", F64, "as the target", "the estimate; empty: see the reason"),
+        Column("low", F64, "as the target", "lower end of the uncertainty band, the 10 % quantile"),
+        Column("high", F64, "as the target", "upper end of the uncertainty band, the 90 % quantile"),
         _REASON,
     ),
     key=("meter_id", "timestamp", "model"),

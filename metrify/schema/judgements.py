@@ -20,6 +20,8 @@ QUARANTINE = Table(
         Column("reason", TEXT, "", "why it was refused", required=True),
         Column("content", TEXT, "JSON", "the row as it came", required=True),
         Column("ingested_at", TIME, "UTC", "when it came", required=True),
+        Column("meter_id", TEXT, "", "the metering point, where it could be read"),
+        Column("timestamp", TIME, "UTC", "start of the interval, where it could be read"),
     ),
     key=("quarantine_id",),
 )
@@ -65,14 +67,16 @@ EDIT = Table(
 
 CLEAN = Table(
     "CLEAN",
-    "Readings after validation, estimation and editing: what bills and models see.",
+    "Readings after validation, estimation and editing, what bills are made of: a view of READING and EDIT.",
     (
         _METER_ID,
         _TIMESTAMP,
         Column("kwh", F64, "kWh", "energy taken in the interval"),
         Column("kwh_export", F64, "kWh", "energy given back in the interval"),
         Column("status", TEXT, "", "measured, estimated or edited", required=True),
-        Column("method", TEXT, "", "how it was estimated"),
+        Column("method", TEXT, "", "how it was estimated or edited"),
+        Column("low", F64, "as the target", "lower end of the uncertainty band of an estimate"),
+        Column("high", F64, "as the target", "upper end of the uncertainty band of an estimate"),
         Column("findings", I64, "bit mask", "rules that flagged the reading"),
     ),
     key=("meter_id", "timestamp"),

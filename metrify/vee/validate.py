@@ -18,8 +18,10 @@ from metrify.lake.panels import meter_groups
 from metrify.lake.tables import Lake
 from metrify.schema import FINDING, READING, READING_HISTORY, TIME
 from metrify.settings import Workspace
+from metrify.vee.evidence import Evidence
+from metrify.vee.findings import findings
 from metrify.vee.repeats import Repeats
-from metrify.vee.rules import RULES, Evidence, findings, flagged, validate
+from metrify.vee.rules import RULES, flagged, validate
 
 __all__ = ["ValidationReport", "validate_lake"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from metrify.features.rows import Calendar
 from metrify.features.sources import Validated
+from metrify.localtime import Calendar
 from metrify.panel import Panel
 from metrify.settings import VeeSettings
-from metrify.vee.rules import Evidence, validate
+from metrify.vee.evidence import Evidence
+from metrify.vee.rules import validate
 
 __all__ = ["judged"]
 

@@ -9,9 +9,9 @@ import pytest
 from metrify.errors import BadValue
 from metrify.features import catalog
 from metrify.features.frame import Sources, forecast_frame
-from metrify.features.rows import Calendar, ForecastRows, issue_times
+from metrify.features.rows import ForecastRows, issue_times
 from metrify.features.solar import Production
-from metrify.localtime import local_times
+from metrify.localtime import Calendar, local_times
 from metrify.panel import Panel
 
 LONDON = Calendar("Europe/London", "GB", "ENG")

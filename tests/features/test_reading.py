@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from metrify.features.reading import FEATURES, LOOKBACK_DAYS, reading_frame
-from metrify.features.rows import Calendar
 from metrify.features.sources import Validated
-from metrify.localtime import local_times
+from metrify.localtime import Calendar, local_times
 from metrify.panel import Panel
 from metrify.settings import VeeSettings
-from metrify.vee.rules import Evidence, validate
+from metrify.vee.evidence import Evidence
+from metrify.vee.rules import validate
 
 NAMES = [feature.name for feature in FEATURES]
 HOUR = np.timedelta64(3600, "s")

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from metrify.features.rows import Calendar, ForecastRows
+from metrify.features.rows import ForecastRows
 from metrify.features.weather import Weather, weather
+from metrify.localtime import Calendar
 from metrify.schema import WEATHER
 
 ISSUE = np.datetime64("2020-01-10T00:00", "s")

@@ -12,8 +12,9 @@ from metrify.features.asset import Equipment, as_of_grid, asset_frame
 from metrify.features.day import day_frame
 from metrify.features.frame import Sources, forecast_frame
 from metrify.features.reading import reading_frame
-from metrify.features.rows import Calendar, issue_times
+from metrify.features.rows import issue_times
 from metrify.features.sources import Surroundings, Validated, validated
+from metrify.localtime import Calendar
 from metrify.models.base import Batch
 from metrify.panel import Panel
 from metrify.schema import METER

@@ -10,9 +10,10 @@ from metrify.features.day import day_frame
 from metrify.features.equipment import Equipment
 from metrify.features.frame import Sources, forecast_frame
 from metrify.features.reading import reading_frame
-from metrify.features.rows import Calendar, issue_times
+from metrify.features.rows import issue_times
 from metrify.features.sources import Surroundings
 from metrify.lake.tables import Lake
+from metrify.localtime import Calendar
 from metrify.models.base import Batch, Model
 from metrify.models.catalog import family
 from metrify.panel import Panel

@@ -8,8 +8,9 @@ import pytest
 
 from metrify.errors import BadValue, NotEnoughHistory, UnknownMeter
 from metrify.features.frame import Sources, forecast_frame
-from metrify.features.rows import Calendar, issue_times
+from metrify.features.rows import issue_times
 from metrify.lake.tables import Lake
+from metrify.localtime import Calendar
 from metrify.models.base import Batch
 from metrify.models.catalog import family
 from metrify.panel import Panel

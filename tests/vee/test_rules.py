@@ -10,7 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 from metrify.panel import Panel
 from metrify.settings import VeeSettings
-from metrify.vee.rules import RULES, Evidence, Flags, findings, to_estimate, trusted, validate
+from metrify.vee.evidence import Evidence, Flags
+from metrify.vee.findings import findings
+from metrify.vee.rules import RULES, to_estimate, trusted, validate
 
 SETTINGS = VeeSettings()
 BIT = {rule.name: 1 << bit for bit, rule in enumerate(RULES)}

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from metrify.features.reading import reading_frame
-from metrify.features.rows import Calendar
 from metrify.features.sources import Validated
+from metrify.localtime import Calendar
 from metrify.panel import Panel
 from metrify.sample.faults import FaultPlan, inject
 from metrify.settings import VeeSettings
-from metrify.vee.rules import Evidence, validate
+from metrify.vee.evidence import Evidence
+from metrify.vee.rules import validate
 
 START = np.datetime64("2013-03-01", "s")
 CUT = START + np.timedelta64(80, "D")
