@@ -19,7 +19,7 @@ import pandas as pd
 
 from metrify.lake.files import ingest
 from metrify.metrics.events import by_kind, score_events
-from metrify.models.catalog import families
+from metrify.models.catalog import league
 from metrify.settings import Workspace
 from metrify.training.anomaly import AnomalyTask, with_verdicts
 from metrify.training.backtest import backtest
@@ -50,7 +50,7 @@ def print_tables(workspace: Workspace) -> None:
     """Pooled over the seeds: events by kind, then all of them with what was raised for nothing."""
     task, fold = AnomalyTask.of(workspace), Fold(FIRST, BEGIN, BEGIN, END)
     budget = workspace.settings.anomaly.alert_budget
-    names = families("anomaly")
+    names = league("anomaly")
     told: dict[str, list[pd.DataFrame]] = {}
     for seed in SEEDS:
         judged = backtest(replace(task, seed=seed), {name: {} for name in names}, [fold])

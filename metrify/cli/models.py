@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +15,7 @@ from metrify.cli.versions import Family
 if TYPE_CHECKING:
     import numpy as np
 
+    from metrify.settings import Workspace
     from metrify.training.backtest import Backtest
     from metrify.training.rows import Presence
     from metrify.training.search import SearchResult
@@ -46,14 +49,13 @@ def search(
     """
     from metrify import cluster
     from metrify.models import catalog
-    from metrify.registry.names import task_of
     from metrify.training.task import of_task
     from metrify.training.train import find_settings
 
     console: Console = context.obj
     workspace = console.workspace
     catalog.family(family)  # misspelt, it is told before any rows are read
-    task = of_task(workspace, task_of(family))
+    task = of_task(workspace, family)
     with console.progress(f"Search {family}: trials") as meter, cluster.session(workspace):
         result = find_settings(
             workspace,
@@ -110,7 +112,6 @@ def train(
     """
     from metrify.cli.standing import lead, measured
     from metrify.models import catalog
-    from metrify.registry.names import task_of
     from metrify.training.task import of_task
     from metrify.training.train import found_settings
     from metrify.training.train import train as fit
@@ -121,7 +122,7 @@ def train(
     found = found_settings(workspace, family) if searched else None
     chosen = (found.settings if found else {}) | _settings(settings)
     with console.progress(f"Train {family}") as meter:
-        task = of_task(workspace, task_of(family))
+        task = of_task(workspace, family)
         end = _until(until, task)
         held = measured(task, family, chosen, end, found, lambda text: meter(text=text)) if measure else None
         metrics = held.metrics if held else {}
@@ -166,7 +167,54 @@ def backtest(
     """
     from metrify.errors import BadValue
     from metrify.models import catalog
-    from metrify.registry.names import task_of
+
+    console: Console = context.obj
+    leagues = [[catalog.family(family).family]] if "/" in family else list(catalog.leagues(family).values())
+    if settings and sum(map(len, leagues)) > 1:
+        raise BadValue("--set", f"one family, such as {leagues[0][0]}", family)
+    asked = _Test(train_until, test_until, folds, _settings(settings), searched, present, present_since, history_days)
+    with console.progress("Backtest") as meter:
+        found = [_judged(console.workspace, names, asked, lambda text: meter(text=text)) for names in leagues]
+    records = [row for judged in found for row in judged.records]
+    console.show({"league": records}, [judged.table for judged in found])
+    for judged in found:
+        _log_backtest(console, family, judged)
+
+
+@dataclass(frozen=True)
+class _Test:
+    """What a backtest was asked for."""
+
+    train_until: str | None
+    test_until: str | None
+    folds: int | None
+    settings: dict[str, Any]
+    searched: bool
+    present: float
+    present_since: str | None
+    history_days: int
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The families that answer with the same table, judged."""
+
+    task: Task
+    result: Backtest
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return self.result.league.to_dict("records")
+
+    @property
+    def table(self) -> Any:
+        columns = ["family", *self.task.shown, "fit_seconds"]
+        first, last = self.result.folds[0], self.result.folds[-1]
+        title = f"{self.task.asked(self.result.exam)}, {first.test_from} to {last.test_until}"
+        return table(title, columns, [[row[name] for name in columns] for row in self.records])
+
+
+def _judged(workspace: Workspace, names: list[str], asked: _Test, progress: Callable[[str], None]) -> _Judged:
     from metrify.training.backtest import backtest as run
     from metrify.training.rows import Presence
     from metrify.training.split import folds as cut
@@ -174,28 +222,17 @@ def backtest(
     from metrify.training.task import of_task
     from metrify.training.train import found_settings
 
-    console: Console = context.obj
-    workspace = console.workspace
-    names = [catalog.family(family).family] if "/" in family else catalog.families(family)
-    if settings and len(names) > 1:
-        raise BadValue("--set", f"one family, such as {names[0]}", family)
-    with console.progress("Backtest") as meter:
-        task = of_task(workspace, task_of(family))
-        begin = parse_time(train_until, "train-until") if train_until else None
-        end = parse_time(test_until, "test-until") if test_until else None
-        number = folds or (workspace.settings.forecasting.folds if task.name == "forecasting" else 1)
-        parts = cut(task.moments, train_until=begin, test_until=end, number=number)
-        if present or history_days or present_since:
-            since = parse_time(present_since, "present-since") if present_since else parts[0].test_from
-            task = _present(task, Presence(present, since, history_days, parts[0].test_from))
-        found = {name: found_settings(workspace, name).before(parts[0].test_from) for name in names if searched}
-        entrants = {name: found.get(name, {}) | _settings(settings) for name in names}
-        result = run(task, entrants, parts, progress=lambda text: meter(text=text))
-    columns = ["family", *task.shown, "fit_seconds"]
-    records = result.league.to_dict("records")
-    title = f"{task.asked(result.exam)}, {parts[0].test_from} to {parts[-1].test_until}"
-    console.show({"league": records}, [table(title, columns, [[row[name] for name in columns] for row in records])])
-    _log_backtest(console, family, task, result)
+    task = of_task(workspace, names[0])
+    begin = parse_time(asked.train_until, "train-until") if asked.train_until else None
+    end = parse_time(asked.test_until, "test-until") if asked.test_until else None
+    number = asked.folds or (workspace.settings.forecasting.folds if task.name == "forecasting" else 1)
+    parts = cut(task.moments, train_until=begin, test_until=end, number=number)
+    if asked.present or asked.history_days or asked.present_since:
+        since = parse_time(asked.present_since, "present-since") if asked.present_since else parts[0].test_from
+        task = _present(task, Presence(asked.present, since, asked.history_days, parts[0].test_from))
+    found = {name: found_settings(workspace, name).before(parts[0].test_from) for name in names if asked.searched}
+    entrants = {name: found.get(name, {}) | asked.settings for name in names}
+    return _Judged(task, run(task, entrants, parts, progress=progress))
 
 
 def _present(task: Task, presence: Presence) -> Task:
@@ -208,17 +245,17 @@ def _present(task: Task, presence: Presence) -> Task:
     return ForecastingTask(presence.keep(task.rows))
 
 
-def _log_backtest(console: Console, family: str, task: Task, result: Backtest) -> None:
+def _log_backtest(console: Console, family: str, judged: _Judged) -> None:
     """After the answer, and never instead of it: a registry that is down must not cost the minutes that it took."""
     from metrify.errors import RegistryError
     from metrify.registry import Registry
+    from metrify.registry.names import task_of
 
-    first, last = result.folds[0], result.folds[-1]
-    facts = {"train_until": str(first.train_until), "test_until": str(last.test_until), "folds": len(result.folds)}
-    records = result.league.to_dict("records")
-    metrics = {f"{row['family']} {name}": row[name] for row in records for name in task.measured}
+    parts = judged.result.folds
+    facts = {"train_until": str(parts[0].train_until), "test_until": str(parts[-1].test_until), "folds": len(parts)}
+    metrics = {f"{row['family']} {name}": row[name] for row in judged.records for name in judged.task.measured}
     try:
-        Registry(console.workspace).log_run(task.name, f"backtest {family}", facts, _finite(metrics))
+        Registry(console.workspace).log_run(task_of(family), f"backtest {family}", facts, _finite(metrics))
     except RegistryError as error:
         console.warn(f"The backtest was not logged. {error}")
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from metrify.errors import BadValue, NoData
+from metrify.models import catalog
 from metrify.registry import Registry
 from metrify.registry.names import task_of
 from metrify.settings import Workspace
@@ -70,6 +71,8 @@ class Leading:
 
     champion: str
     task: str
+    table: str
+    """what it answers with"""
     before: str | None
     """what answered until now"""
 
@@ -77,13 +80,14 @@ class Leading:
     def line(self) -> str:
         """For people."""
         before = f", in place of {self.before}" if self.before and self.before != self.champion else ""
-        return f"{self.champion} is champion and answers for {self.task}{before}"
+        what = self.task if self.table == catalog.ANSWERS[self.task].name else f"{self.task} with {self.table}"
+        return f"{self.champion} is champion and answers for {what}{before}"
 
 
 def lead(workspace: Workspace, family: str, version: int) -> Leading:
     """Promote a version and let its family answer for the task. Raises NoSuchModel."""
-    registry, task = Registry(workspace), task_of(family)
-    before = registry.champion(task)
+    registry, task, table = Registry(workspace), task_of(family), catalog.family(family).produces
+    before = registry.champion(task, table)
     champion = registry.promote(family, version)
     registry.set_leader(task, family)
-    return Leading(str(champion), task, str(before) if before else None)
+    return Leading(str(champion), task, table.name, str(before) if before else None)

@@ -20,6 +20,7 @@ def models(context: typer.Context) -> None:
 
         metrify models
     """
+    from metrify.models.catalog import FAMILIES
     from metrify.registry import Registry
     from metrify.registry.names import task_of
     from metrify.training.task import task_class
@@ -40,7 +41,7 @@ def models(context: typer.Context) -> None:
             v.metrics.get(headline, float("nan")),
         ]
         for v in found
-        for headline in [task_class(task_of(v.name)).metric]
+        for headline in [task_class(v.name if v.name in FAMILIES else task_of(v.name)).metric]
     ]
     columns = ["model", "aliases", "release", "created [UTC]", "measured", "value"]
     console.show({"models": answer}, [table("Models", columns, rows)])
@@ -66,15 +67,16 @@ def rollback(context: typer.Context, family: Family) -> None:
 
         metrify rollback forecasting/lightgbm
     """
+    from metrify.models import catalog
     from metrify.registry import Registry
     from metrify.registry.names import task_of
 
     registry = Registry(context.obj.workspace)
     found = registry.rollback(family)
-    answers = registry.champion(task_of(family))
+    answers = registry.champion(task_of(family), catalog.family(family).produces)
     context.obj.show(
         {"champion": str(found), "answers": str(answers)},
-        [f"{found} is champion again; the graph answers with {answers}"],
+        [f"{found} is champion again; {answers} is the one that answers"],
     )
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from metrify.errors import UnknownName, UnreadableFile
 from metrify.models.base import Model
+from metrify.schema import ANOMALY, FORECAST, QUALITY, RISK, Table
 
-__all__ = ["FAMILIES", "families", "family", "load"]
+__all__ = ["ANSWERS", "FAMILIES", "families", "family", "league", "leagues", "load"]
 
 FAMILIES: dict[str, str] = {
     "forecasting/seasonal": "metrify.models.forecasting.seasonal:SeasonalForecaster",
@@ -21,12 +22,34 @@ FAMILIES: dict[str, str] = {
 }
 
 
+ANSWERS: dict[str, Table] = {"forecasting": FORECAST, "anomaly": ANOMALY, "quality": QUALITY, "maintenance": RISK}
+"""What each task answers with, as long as nobody asks for something else that its families know."""
+
+
 def families(task: str) -> list[str]:
     """Names of the families of a task. Raises UnknownName for a task without families."""
     found = [name for name in FAMILIES if name.split("/")[0] == task]
     if not found:
         raise UnknownName("task", task, {name.split("/")[0] for name in FAMILIES})
     return found
+
+
+def leagues(task: str) -> dict[str, list[str]]:
+    """Families of a task by the name of the table that they answer with: only those can be compared.
+
+    The table of ANSWERS is the first. Raises UnknownName.
+    """
+    found: dict[str, list[str]] = {ANSWERS[task].name: []} if task in ANSWERS else {}
+    for name in families(task):
+        found.setdefault(family(name).produces.name, []).append(name)
+    return found
+
+
+def league(name: str) -> list[str]:
+    """The families that answer what a task is for, or, of a family, that answer the same. Raises UnknownName."""
+    task = name.partition("/")[0]
+    found = leagues(task)
+    return found[family(name).produces.name if "/" in name else ANSWERS[task].name]
 
 
 def family(name: str) -> type[Model]:

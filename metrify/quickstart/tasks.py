@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metrify.models.catalog import families
+from metrify.models.catalog import league
 from metrify.quickstart.data import homes
 from metrify.quickstart.log import Log
 from metrify.registry import Registry
@@ -51,7 +51,7 @@ def teach_the_others(workspace: Workspace, log: Log, live_from: np.datetime64) -
 
 def _teach(workspace: Workspace, task: Task, until: np.datetime64) -> Taught:
     """Judge all families on the last moments before `until`, then register each, and let the best one lead."""
-    names = families(task.name)
+    names = league(task.name)
     (fold,) = _last(task, until)
     judged = backtest(task, {name: {} for name in names}, [fold], known_at=until)
     registry, scores = Registry(workspace), judged.league.set_index("family")

@@ -20,6 +20,7 @@ from metrify.registry.names import from_mlflow, task_of, to_mlflow
 from metrify.registry.promotion import Promotion
 from metrify.registry.runs import Run
 from metrify.registry.version import METRICS, RELEASE, Version, from_model_version
+from metrify.schema import Table
 from metrify.settings import Workspace
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ __all__ = ["CHALLENGER", "CHAMPION", "Registry"]
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 LEADER = "leader"
-"""Tag of a task's experiment: the family whose champion answers for the task."""
+"""Tag of a task's experiment: the family whose champion answers for the task; `leader.TABLE` for another table."""
 MISSING = "RESOURCE_DOES_NOT_EXIST"
 
 
@@ -108,7 +109,7 @@ class Registry:
     def promote(self, name: str, version: int, alias: str = CHAMPION, *, by: str | None = None) -> Version:
         """Give a version the alias and remember by whom, when and whose it was. Raises NoSuchModel.
 
-        The first family of a task that gets a champion leads the task.
+        The first family that gets a champion leads those that answer with the same table.
         """
         wanted = self.version(name, version)
         before = self._holder(name, alias)
@@ -119,7 +120,7 @@ class Registry:
             with answering(self.uri):  # the alias first: a crash between the two then does no harm to a rollback
                 self.client.set_registered_model_alias(to_mlflow(name), alias, str(version))
                 self._remember(name, alias, history)
-        if alias == CHAMPION and self.champion(task_of(name)) is None:
+        if alias == CHAMPION and self.champion(task_of(name), catalog.family(name).produces) is None:
             self.set_leader(task_of(name), name)
         return self.version(name, wanted.version)
 
@@ -140,23 +141,30 @@ class Registry:
         with answering(self.uri):
             return promotion.read(self.client.get_registered_model(to_mlflow(name)).tags.get(f"{alias}.history"))
 
-    def leader(self, task: str) -> str | None:
-        """The family whose champion answers for the task."""
+    def leader(self, task: str, table: Table | None = None) -> str | None:
+        """The family whose champion answers for the task, with `table` where it answers with several."""
         with answering(self.uri):
             experiment = self.client.get_experiment_by_name(task)
-        return experiment.tags.get(LEADER) if experiment else None
+        return experiment.tags.get(_leader_tag(task, table)) if experiment else None
 
     def set_leader(self, task: str, name: str) -> None:
-        """Let the champion of this family answer for the task. Raises NoSuchModel for a family without champion."""
+        """Let the champion of this family answer for the task, with the table that the family answers with.
+
+        Raises NoSuchModel for a family without champion.
+        """
         if task_of(name) != task:
             raise RegistryError(f"{name} cannot lead {task}: it is a family of {task_of(name)}.")
         self.version(name, CHAMPION)
         with answering(self.uri):
-            self.client.set_experiment_tag(self._experiment(task), LEADER, name)
+            tag = _leader_tag(task, catalog.family(name).produces)
+            self.client.set_experiment_tag(self._experiment(task), tag, name)
 
-    def champion(self, task: str) -> Version | None:
-        """The champion of the family that leads the task; None before the first promotion."""
-        name = self.leader(task)
+    def champion(self, task: str, table: Table | None = None) -> Version | None:
+        """The champion of the family that leads the task, or its families that answer with `table`.
+
+        None before the first promotion.
+        """
+        name = self.leader(task, table)
         if name is None:
             return None
         try:
@@ -213,6 +221,10 @@ class Registry:
         with answering(self.uri):
             names = ((from_mlflow(registered), aliases) for registered, aliases in self._aliases().items())
         return [f"{name}@{alias}" for name, aliases in names if name for alias in aliases or ["(no alias)"]]
+
+
+def _leader_tag(task: str, table: Table | None) -> str:
+    return LEADER if table is None or catalog.ANSWERS.get(task) is table else f"{LEADER}.{table.name}"
 
 
 def _pages(ask: Callable[..., Any], wanted: str | None) -> list[Any]:

@@ -8,12 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metrify.schema import ANOMALY, FORECAST, QUALITY, RISK, TIME, Table
+from metrify.schema import TIME, Table
 
-__all__ = ["ANSWERS", "SILENT", "as_rows", "flagged", "joined"]
-
-ANSWERS: dict[str, Table] = {"forecasting": FORECAST, "anomaly": ANOMALY, "quality": QUALITY, "maintenance": RISK}
-"""What each task answers with."""
+__all__ = ["SILENT", "as_rows", "flagged", "joined"]
 
 SILENT = "silent"
 """Entry of an answer's `attrs`: meter_id -> why the meter has no row in the answer."""

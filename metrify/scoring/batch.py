@@ -14,7 +14,7 @@ from metrify.lake.bucketpass import over_buckets
 from metrify.lake.tables import Lake, Written
 from metrify.models import catalog
 from metrify.models.base import Model
-from metrify.schema import READING
+from metrify.schema import ESTIMATE, READING, RISK, Table
 from metrify.scoring.assets import Progress, score_assets
 from metrify.scoring.passes import MeterWorker, Scoring, Tally
 from metrify.scoring.recent import lake_until
@@ -98,20 +98,22 @@ def score_with(
     EmptyTable, BadValue.
     """
     started = time.perf_counter()
-    task = model.family.partition("/")[0]
+    task, table = model.family.partition("/")[0], model.produces
+    if table is ESTIMATE:
+        raise BadValue("family", "one that answers on its own; estimates enter by `metrify impute`", model.family)
     since = None if since is None else since.astype("datetime64[s]")
-    until = _end(Lake(workspace), task, since, until)
+    until = _end(Lake(workspace), table, since, until)
     with tempfile.TemporaryDirectory(dir=workspace.folder(workspace.checkpoints), prefix="scoring-") as folder:
         model.save(Path(folder))  # any family can be saved; not all can be pickled
-        score = score_assets if task == "maintenance" else _score_meters
-        tally = score(workspace, Scoring(task, Path(folder), name, since, until), actors, progress)
+        score = score_assets if table is RISK else _score_meters
+        tally = score(workspace, Scoring(table.name, Path(folder), name, since, until), actors, progress)
     seconds = time.perf_counter() - started
     return ScoreReport(task, name, tally.rows, tally.subjects, tally.flagged, tally.written, until, seconds)
 
 
-def _end(lake: Lake, task: str, since: np.datetime64 | None, until: np.datetime64 | None) -> np.datetime64:
+def _end(lake: Lake, table: Table, since: np.datetime64 | None, until: np.datetime64 | None) -> np.datetime64:
     """The end of what is scored. Raises EmptyTable, BadValue for a `since` that leaves nothing to score."""
-    if task == "maintenance":
+    if table is RISK:
         if since is not None:
             raise BadValue("since", "none for maintenance, which is judged as of until", since)
         return default_as_of(lake) if until is None else until.astype("datetime64[s]")

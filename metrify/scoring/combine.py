@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metrify.errors import UnknownName
+from metrify.models.catalog import ANSWERS
 from metrify.schema import LEVELS, level_column
-from metrify.scoring.answers import ANSWERS, SILENT
+from metrify.scoring.answers import SILENT
 
 __all__ = ["combine"]
 

@@ -21,9 +21,9 @@ from metrify.lake.tables import Lake, Written
 from metrify.localtime import day_start, local_times
 from metrify.models import catalog
 from metrify.models.base import Model
-from metrify.schema import READING
+from metrify.schema import ANOMALY, FORECAST, QUALITY, READING, TABLES
 from metrify.scoring.anomalies import judge_readings
-from metrify.scoring.answers import ANSWERS, as_rows, flagged
+from metrify.scoring.answers import as_rows, flagged
 from metrify.scoring.forecast import forecast
 from metrify.scoring.layout import Layout, days, forecasts, readings
 from metrify.scoring.quality import complete_day, judge_days
@@ -52,7 +52,8 @@ class Period:
 class Scoring:
     """One scoring of the lake, as its actors are told."""
 
-    task: str
+    table: str
+    """name of the table that the model answers with"""
     model: Path
     """folder that `Model.save` wrote"""
     name: str
@@ -82,11 +83,11 @@ class MeterWorker:
     def __init__(self, workspace: Workspace, scoring: Scoring):
         self._lake = Lake(workspace)
         self._scoring = scoring
-        self._table = ANSWERS[scoring.task]
+        self._table = TABLES[scoring.table]
         self._model = catalog.load(scoring.model)
         self._lookback = look_back(self._model.needs.lookback_days)
         self._around = Surroundings.read(self._lake, self._first(scoring.since))
-        self._layout, self._judge = _ways(workspace.settings)[scoring.task]
+        self._layout, self._judge = _ways(workspace.settings)[scoring.table]
 
     def __call__(self, bucket: BucketFiles) -> Tally:
         meters: set[str] = set()
@@ -133,7 +134,7 @@ Judge = Callable[[Model, Any, Period], Iterator[pd.DataFrame]]
 
 
 def _ways(settings: Settings) -> dict[str, tuple[Layout[Any], Judge]]:
-    """How each task lays readings out, and what it then asks the model."""
+    """How readings are laid out for each table of answers, and what the model is then asked."""
     budget, forecasting = settings.anomaly.alert_budget, settings.forecasting
 
     def strange(model: Model, found: Validated, period: Period) -> Iterator[pd.DataFrame]:
@@ -158,7 +159,11 @@ def _ways(settings: Settings) -> dict[str, tuple[Layout[Any], Judge]]:
         for issue in issues:  # one at a time, so that a family that looks at sequences sees none of what came after
             yield forecast(model, sources, issue[None], forecasting.horizon)
 
-    return {"forecasting": (forecasts(), ahead), "anomaly": (readings(), strange), "quality": (days(settings), good)}
+    return {
+        FORECAST.name: (forecasts(), ahead),
+        ANOMALY.name: (readings(), strange),
+        QUALITY.name: (days(settings), good),
+    }
 
 
 def _first_day(moment: np.datetime64, zone: str) -> np.datetime64:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metrify.models.catalog import ANSWERS
 from metrify.schema import LEVELS, level_column
-from metrify.scoring.answers import ANSWERS, SILENT
+from metrify.scoring.answers import SILENT
 
 __all__ = ["instant", "render"]
 

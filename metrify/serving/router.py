@@ -119,7 +119,7 @@ def _made(task: str, found: list[Rows], ids: list[str]) -> list[dict[str, Any]]:
 def _combined(task: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
     if len(frames) == 1:
         return frames[0]
-    from metrify.scoring.answers import ANSWERS
+    from metrify.models.catalog import ANSWERS
     from metrify.scoring.combine import combine
 
     keys = [name for name in ANSWERS[task].key if name != "model"]

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from metrify.errors import TooLittle
-from metrify.models.base import Batch
 from metrify.models.catalog import family
 from metrify.training.split import Fold, folds
 from metrify.training.task import Task
@@ -72,9 +71,9 @@ def backtest(
             if progress:
                 progress(f"fold {number} of {len(folds)}: {name} learns from {len(train):,} rows")
             started = time.perf_counter()
-            model = family(name).configured(settings).fit(Batch(train))
+            model = family(name).configured(settings).fit(task.batch(train))
             seconds[name] += time.perf_counter() - started
-            answers[name].append(model.predict(Batch(exam.drop(columns="target"))))
+            answers[name].append(model.predict(task.batch(exam.drop(columns="target"))))
         for name, answer in task.baselines(train, exam).items():
             answers[name].append(answer)
     exam, whole = pd.concat(exams), {name: pd.concat(parts) for name, parts in answers.items()}

@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metrify.errors import UnknownName
+from metrify.models import catalog
+from metrify.models.base import Batch
 from metrify.registry import Lineage
 from metrify.settings import Workspace
 from metrify.training.trial import Objective
@@ -18,12 +20,13 @@ from metrify.training.trial import Objective
 __all__ = ["TASKS", "Task", "of_task", "task_class"]
 
 TASKS = {
-    "forecasting": "metrify.training.forecasting:ForecastingTask",
-    "anomaly": "metrify.training.anomaly:AnomalyTask",
-    "maintenance": "metrify.training.maintenance:MaintenanceTask",
-    "quality": "metrify.training.quality:QualityTask",
+    "FORECAST": "metrify.training.forecasting:ForecastingTask",
+    "ANOMALY": "metrify.training.anomaly:AnomalyTask",
+    "RISK": "metrify.training.maintenance:MaintenanceTask",
+    "QUALITY": "metrify.training.quality:QualityTask",
+    "ESTIMATE": "metrify.training.estimation:EstimationTask",
 }
-"""The one registration; strings, so that naming a task loads nothing heavy."""
+"""The one registration, by the table that families answer with; strings, so that naming one loads nothing heavy."""
 
 
 class Task(ABC):
@@ -78,6 +81,10 @@ class Task(ABC):
     def judged_by(self, moment: np.datetime64) -> NDArray[np.datetime64]:
         """Those of `moments` whose truth was known at `moment`."""
 
+    def batch(self, rows: pd.DataFrame) -> Batch:
+        """What a family is given of some of these rows."""
+        return Batch(rows)
+
     @property
     @abstractmethod
     def objective(self) -> Objective:
@@ -101,13 +108,17 @@ class Task(ABC):
 
 
 def task_class(name: str) -> type[Task]:
-    """The class of a task. Raises UnknownName."""
-    if name not in TASKS:
-        raise UnknownName("task", name, TASKS)
-    module, attribute = TASKS[name].split(":")
+    """What a family is taught and judged by, or the families that answer what a task is for. Raises UnknownName."""
+    if "/" in name:
+        table = catalog.family(name).produces
+    elif name in catalog.ANSWERS:
+        table = catalog.ANSWERS[name]
+    else:
+        raise UnknownName("task", name, catalog.ANSWERS)
+    module, attribute = TASKS[table.name].split(":")
     return getattr(import_module(module), attribute)
 
 
 def of_task(workspace: Workspace, name: str) -> Task:
-    """The rows of a workspace for a task. Raises UnknownName, EmptyTable."""
+    """The rows of a workspace for a family, or for a task. Raises UnknownName, EmptyTable."""
     return task_class(name).of(workspace)

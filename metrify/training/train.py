@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from metrify.errors import BadValue, TooLittle
-from metrify.models.base import Batch, Model
+from metrify.models.base import Model
 from metrify.models.catalog import family
 from metrify.registry import Registry, Run, Version
 from metrify.registry.names import task_of, to_mlflow
@@ -83,8 +83,8 @@ def find_settings(
     folder = _search_folder(workspace, name)
     result = search(
         name,
-        Batch(train.reset_index(drop=True)),
-        Batch(valid.reset_index(drop=True)),
+        task.batch(train.reset_index(drop=True)),
+        task.batch(valid.reset_index(drop=True)),
         task.objective,
         metric=task.metric,
         mode=task.mode,
@@ -134,7 +134,7 @@ def train(
         raise TooLittle(f"training {name}", f"rows known at {until}", "none")
     model = family(name).configured(settings)
     lineage = task.lineage(workspace, model.settings, known)
-    model.fit(Batch(known))
+    model.fit(task.batch(known))
     version = Registry(workspace).publish(model, metrics=measured or {}, lineage=lineage, release=release)
     return Trained(version, model, len(known), time.perf_counter() - started)
 

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from metrify.errors import BadValue, NoSuchModel, RegistryError
+from metrify.models.catalog import league
 from metrify.registry import Lineage, Registry, Run
+from metrify.schema import ESTIMATE
 from metrify.settings import Workspace
 from tests.ridge import PlainForecaster, RidgeForecaster, batches
 
@@ -107,6 +109,21 @@ def test_one_family_leads_a_task(registry: Registry, model: RidgeForecaster, lin
     with pytest.raises(RegistryError, match="family of forecasting"):
         registry.set_leader("anomaly", "forecasting/plain")
     assert registry.champion("anomaly") is None
+
+
+def test_families_of_a_task_that_answer_something_else_have_a_leader_of_their_own(
+    registry: Registry, model: RidgeForecaster, lineage: Lineage, monkeypatch: pytest.MonkeyPatch
+):
+    registry.publish(model, metrics={}, lineage=lineage)
+    registry.publish(PlainForecaster().fit(TRAIN), metrics={}, lineage=lineage)
+    monkeypatch.setattr(PlainForecaster, "produces", ESTIMATE)
+    registry.promote("forecasting/plain", 1)
+    assert registry.champion("forecasting") is None
+    registry.promote("forecasting/ridge", 1)
+    assert str(registry.champion("forecasting")) == "forecasting/ridge:1"
+    assert str(registry.champion("forecasting", ESTIMATE)) == "forecasting/plain:1"
+    assert league("forecasting/plain") == ["forecasting/plain"]
+    assert "forecasting/plain" not in league("forecasting")
 
 
 def test_versions_of_all_families_newest_first(registry: Registry, model: RidgeForecaster, lineage: Lineage):

@@ -39,7 +39,7 @@ def score(workspace, lake, tmp_path):
     def run(model: Model, name: str, since: np.datetime64 | None = None, until: np.datetime64 = END) -> Tally:
         folder = tmp_path / name.replace("/", "-")
         model.save(folder)
-        worker = MeterWorker(workspace, Scoring(model.family.partition("/")[0], folder, name, since, until))
+        worker = MeterWorker(workspace, Scoring(model.produces.name, folder, name, since, until))
         files = {bucket: {READING.name: found} for bucket, found in lake.paths(READING).items()}
         return sum((worker(BucketFiles(bucket, found)) for bucket, found in files.items()), Tally())
 
@@ -182,7 +182,7 @@ def test_what_a_worker_refuses_comes_out_as_itself(lake, workspace, tmp_path, mo
     equip(lake)
     monkeypatch.setattr(assets, "AssetWorker", Refusing)
     with pytest.raises(BadValue, match="rating_kva") as caught:
-        assets.score_assets(workspace, Scoring("maintenance", tmp_path, "m1", None, END), 1, None)
+        assets.score_assets(workspace, Scoring("RISK", tmp_path, "m1", None, END), 1, None)
     assert type(caught.value) is BadValue
     assert str(caught.value) == "rating_kva: wanted a number, found 'broken'."
 
