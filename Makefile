@@ -6,7 +6,8 @@ LOCK   := requirements.txt
 # compiled modules are kept, whatever the shell says: else every worker and replica compiles all that it imports anew
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup lock demo up down test slow check services docs bench-features bench-detection bench-failures clean
+.PHONY: help setup lock demo up down test slow check services docs clean
+.PHONY: bench-features bench-validation bench-estimation bench-imputation bench-detection bench-failures
 help:                 ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
@@ -51,6 +52,15 @@ docs: setup           ## the pages of docs/ that are generated from the code
 
 bench-features: setup ## features beside polars on the same columns
 	$(BIN)/python benchmarks/features.py
+
+bench-validation: setup ## rules on real homes with faults put in, and their speed beside pandera (reads ../shared/data)
+	$(BIN)/python benchmarks/validation.py
+
+bench-estimation: setup ## rungs of the ladder on gaps cut out of real homes (reads ../shared/data)
+	$(BIN)/python benchmarks/estimation.py
+
+bench-imputation: setup ## learned imputers beside the rungs, on homes not learned from (reads ../shared/data)
+	$(BIN)/python benchmarks/imputation.py
 
 bench-detection: setup ## detectors on real homes with faults put in, event by event (reads ../shared/data)
 	$(BIN)/python benchmarks/detection.py

@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from metrify.errors import NoSuchModel
+from metrify.errors import BadValue, NoSuchModel
 from metrify.serving.args import ServeArgs
 from metrify.serving.wanted import Wanted
 from metrify.settings import Settings, Workspace
@@ -17,6 +17,7 @@ from metrify.settings import Settings, Workspace
 if TYPE_CHECKING:
     import numpy as np
 
+    from metrify.models.base import Model
     from metrify.registry import Registry, Version
 
 __all__ = ["SCORERS", "RegistrySource", "Scorer", "Served", "Source", "held", "registered"]
@@ -76,9 +77,13 @@ class RegistrySource:
         return str(self._version())
 
     def load(self) -> Served:
-        """That model over the lake's latest data. Raises NoSuchModel, RegistryError, NoData."""
+        """That model over the lake's latest data.
+
+        Raises NoSuchModel, RegistryError, NoData, and BadValue for a family that answers something else.
+        """
         found = self._version()
         model, version = self._registry.load(found.name, found.version)
+        self._refuse_another_table(model, str(version))
         workspace = self._registry.workspace
         facts = {
             "release": version.release,
@@ -88,6 +93,14 @@ class RegistrySource:
         }
         scorer = _scorer(self.wanted.task)(workspace, model, str(version))
         return Served(str(version), _unit(self.wanted.task, workspace.settings), scorer, facts)
+
+    def _refuse_another_table(self, model: Model, name: str) -> None:
+        from metrify.models.catalog import ANSWERS
+
+        task = self.wanted.task
+        if model.produces is not ANSWERS[task]:
+            wanted = f"a family that answers with {ANSWERS[task].name}"
+            raise BadValue(f"models.{task}", wanted, f"{name}, which answers with {model.produces.name}")
 
     @cached_property
     def _registry(self) -> Registry:

@@ -8,8 +8,9 @@ from importlib import import_module
 
 import pytest
 
-from metrify.errors import NoSuchModel
+from metrify.errors import BadValue, NoSuchModel
 from metrify.registry import Version
+from metrify.schema import ESTIMATE
 from metrify.serving.args import TASKS, ServeArgs
 from metrify.serving.source import SCORERS, RegistrySource, held, registered
 from metrify.serving.wanted import Wanted
@@ -61,6 +62,16 @@ def test_a_promotion_is_seen_at_the_next_look():
         asked.current()
     registry.leader = Version("forecasting/seasonal", 5, "r5", ("champion",), created=datetime(2026, 1, 1, tzinfo=UTC))
     assert asked.current() == "forecasting/seasonal:5"
+
+
+def test_a_family_that_answers_something_else_is_not_served():
+    class Imputes:
+        produces = ESTIMATE
+
+    registry = FakeRegistry()
+    registry.load = lambda name, _: (Imputes(), VERSIONS[name, "champion"])
+    with pytest.raises(BadValue, match=r"a family that answers with FORECAST, found .*answers with ESTIMATE"):
+        source("champion", registry).load()
 
 
 def test_it_travels_to_a_replica_before_it_opens_anything(tmp_path):
