@@ -92,9 +92,11 @@ class InputError(MetrifyError):
 
 
 class UnreadableFile(InputError):
-    def __init__(self, path: Path | str, wanted: str, why: object):
+    def __init__(
+        self, path: Path | str, wanted: str, why: object, fix: str = "Check the path and that the file is complete."
+    ):
         self.path = Path(path)
-        super().__init__(f"Cannot read {path} as {wanted}: {why}. Check the path and that the file is complete.")
+        super().__init__(f"Cannot read {path} as {wanted}: {why}. {fix}")
 
 
 class BadMapping(InputError):

@@ -35,10 +35,12 @@ FILLING = {"ingest", "simulate"}
 TAUGHT = {
     "forecasting": ("forecasting/lightgbm",),
     "anomaly": ("anomaly/zscore", "anomaly/isolation_forest"),
-    "quality": ("quality/score",),
+    "quality": ("quality/score", "quality/imputer"),
     "maintenance": ("maintenance/failure",),
 }
-"""The families of each task that the built-in chain trains; the last one leads."""
+"""The families of each task that the built-in chain trains; of those that answer alike the last one leads."""
+AFTERWARDS = {"quality": (("impute",),)}
+"""Verbs that use what a task has learned."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _files(word: str) -> list[str]:
 
 
 def built_in(workspace: Workspace) -> list[Step]:
-    """The chain for what the lake holds: validate, build features, then train and score each task that has data.
+    """The chain for what the lake holds: validate, build features, train and score each task that has data, impute.
 
     Raises EmptyTable when there is nothing to work on.
     """
@@ -129,7 +131,10 @@ def built_in(workspace: Workspace) -> list[Step]:
     if not tasks:
         raise EmptyTable(READING.name, "Load readings with `metrify ingest readings FILE`, or make some: `simulate`.")
     made = [("vee",), ("features", "build")] if readings else []
-    taught = [[*(("train", family, "--promote") for family in TAUGHT[task]), ("score", task)] for task in tasks]
+    taught = [
+        [*(("train", family, "--promote") for family in TAUGHT[task]), ("score", task), *AFTERWARDS.get(task, ())]
+        for task in tasks
+    ]
     return [*made, *chain.from_iterable(taught)]
 
 

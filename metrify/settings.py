@@ -17,6 +17,7 @@ from metrify.errors import BadValue, InputError, UnknownKeys, UnreadableFile
 __all__ = [
     "AnomalySettings",
     "ForecastingSettings",
+    "GradeSettings",
     "MaintenanceSettings",
     "QualitySettings",
     "RegistrySettings",
@@ -60,9 +61,68 @@ class VeeSettings(_Section):
     """Parameters of the validation rules."""
 
     stuck_hours: float = Field(6.0, gt=0)
-    """a run of equal readings above zero that lasts this long is stuck [h]"""
+    """a run of equal readings above zero has to last so long to be stuck [h]"""
+    stuck_chance: float = Field(1e-6, gt=0, lt=1)
+    """and has to be rarer than this, as often as the meter repeats a reading of that size [probability]"""
+    memory_days: int = Field(365, ge=28)
+    """a spike and a jump are measured by so many days before and after [days]"""
     spike_factor: float = Field(5.0, gt=1)
     """a reading above this many times the meter's own 99.9th percentile is a spike"""
+    jump_factor: float = Field(1.5, ge=1)
+    """a jump between neighbouring intervals above this many times the 99.9th percentile of the meter's jumps is told"""
+    zero_run_hours: float = Field(6.0, gt=0)
+    """so many hours at zero in a row, at times of day when the meter is not usually zero, are a zero run [h]"""
+    zero_share: float = Field(0.1, gt=0, lt=1)
+    """a time of day at which less than this share of the last weeks' readings was zero is not usually zero"""
+    usage_weeks: int = Field(8, ge=2)
+    """a day's use is compared with the like days of so many weeks before it [weeks]"""
+    high_usage_factor: float = Field(2.0, gt=1)
+    """a day above this many times the highest of its like days is high"""
+    low_usage_factor: float = Field(0.3, ge=0, lt=1)
+    """a day below this many times the lowest of its like days is low"""
+    interpolated_hours: float = Field(3.0, gt=0)
+    """readings on one straight line, not level, for so long look interpolated [h]; never fewer than six readings"""
+    clipped_days: int = Field(10, ge=2)
+    """a highest level that is reached on so many days, at least, is one that the device cannot exceed [days]"""
+    clock_shift_hours: float = Field(2.0, ge=1, le=12)
+    """a clock has to be wrong by this much to be told [h]"""
+    clock_shift_days: int = Field(10, ge=3)
+    """and for so long [days]"""
+    clock_shift_evidence: float = Field(80.0, gt=0)
+    """and the wrong clock has to be so much likelier than the right one [natural logarithm of the likelihood ratio]"""
+    clock_shift_likeness: float = Field(0.75, ge=0, le=1)
+    """and the mean day under the wrong clock has to look so much like the usual one, moved [correlation]"""
+    dst_shift_evidence: float = Field(100.0, gt=0)
+    """a clock off by an hour has to be so much likelier at its daylight-saving changes [as clock_shift_evidence]"""
+    dst_shift_likeness: float = Field(0.9, ge=0, le=1)
+    """and the mean day on one side of a change so much like that on the other, moved by the hour [correlation]"""
+    linear_hours: float = Field(2.0, ge=0)
+    """a gap up to this long is estimated on the straight line between its neighbours [h]"""
+    like_days_within: int = Field(28, ge=1)
+    """how far before and after a gap like days are looked for [days]"""
+    register_tolerance_kwh: float = Field(0.1, ge=0)
+    """by so much intervals may differ from their counter, beside one step of the counter's last digit [kWh]"""
+    register_tolerance_share: float = Field(0.005, ge=0)
+    """and by this share of their sum"""
+    least_power_factor: float = Field(0.5, ge=0, le=1)
+    """a lower power factor is told"""
+    least_load_kva: float = Field(1.0, ge=0)
+    """apparent power from which on a power factor is judged [kVA]"""
+    voltage_band: float = Field(0.1, gt=0, lt=1)
+    """a mean voltage further than this share from nominal is out of band"""
+
+
+class GradeSettings(_Section):
+    """What a meter-day must have for its grade."""
+
+    measured_b: float = Field(0.9, ge=0, le=1)
+    """share of valid measurements from which a day whose other intervals are estimated is a B"""
+    measured_c: float = Field(0.5, ge=0, le=1)
+    """share of valid measurements from which such a day is a C; with less it is a D"""
+    profile_d: float = Field(0.25, ge=0, le=1)
+    """a day of which more is estimated from the class's profile, not from the meter's own readings, is a D at best"""
+    empty_f: float = Field(0.5, gt=0, le=1)
+    """a day of which this share has no value at all is an F; one with less, but some, is an E"""
 
 
 class QualitySettings(_Section):
@@ -101,6 +161,7 @@ class Settings(_Section):
     site: SiteSettings = SiteSettings()
     forecasting: ForecastingSettings = ForecastingSettings()
     vee: VeeSettings = VeeSettings()
+    grade: GradeSettings = GradeSettings()
     quality: QualitySettings = QualitySettings()
     anomaly: AnomalySettings = AnomalySettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()

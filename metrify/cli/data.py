@@ -1,4 +1,4 @@
-"""Verbs for data engineers: what enters the lake, what is found in it, what becomes features."""
+"""Verbs for data engineers: what enters the lake, what it holds, what becomes features."""
 
 from __future__ import annotations
 
@@ -84,25 +84,6 @@ def simulate(
     console.show({"files": paths, "loaded": reports}, [f"{len(paths)} files in {folder}", *loaded])
 
 
-def vee(context: typer.Context) -> None:
-    """Validate every reading of the lake by the utility's rules; findings go to FINDING, no reading is changed.
-
-    Example:
-
-        metrify vee
-    """
-    from metrify import cluster
-    from metrify.vee.validate import validate_lake
-
-    console: Console = context.obj
-    workspace = console.workspace
-    with console.progress("Validate: buckets") as meter, cluster.session(workspace):
-        report = validate_lake(workspace, progress=meter)
-    rows = [[rule, count, count / max(report.readings, 1)] for rule, count in report.intervals.items()]
-    title = f"{report.readings:,} readings of {report.meters:,} meters in {report.seconds:.1f} s"
-    console.show(report, [table(title, ["rule", "intervals", "share"], rows)])
-
-
 def lake(context: typer.Context) -> None:
     """What the lake holds: tables with versions and rows.
 
@@ -163,5 +144,4 @@ def register(app: typer.Typer) -> None:
     app.command()(ingest)
     app.command()(simulate)
     app.command()(lake)
-    app.command()(vee)
     app.add_typer(features, name="features")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from metrify.cli import data, models, operate, pipeline, scoring, versions
+from metrify.cli import contract, data, edit, export, models, operate, pipeline, report, scoring, vee, versions
 from metrify.cli.console import Console
 from metrify.errors import InputError, MetrifyError
 
@@ -45,7 +45,7 @@ def options(
     context.obj = Console(home, as_json, context.obj)
 
 
-for verbs in (data, models, versions, scoring, operate, pipeline):
+for verbs in (data, contract, vee, edit, export, models, versions, scoring, operate, pipeline, report):
     verbs.register(app)
 
 

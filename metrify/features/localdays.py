@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metrify.localtime import day_start, local_times
 from metrify.panel import Panel
 
-__all__ = ["Daily", "LocalDays", "days_since", "trailing_median", "trailing_sum"]
+__all__ = ["Daily", "LocalDays", "days_since", "ratio", "trailing_median", "trailing_sum"]
 
 Daily = NDArray[np.float64]
 
@@ -40,8 +40,8 @@ class LocalDays:
         return np.diff(self.edges)
 
     def spread(self, daily: NDArray) -> NDArray:
-        """What each interval's day has, [D] to [T]."""
-        return np.repeat(daily, self.lengths)
+        """What each interval's day has, [D] to [T] or [M, D] to [M, T]."""
+        return np.repeat(daily, self.lengths, axis=-1)
 
     def sums(self, values: NDArray) -> Daily:
         """Sums by day, [M, T] to [M, D]."""
@@ -60,6 +60,12 @@ class LocalDays:
         longest[:, some] = np.maximum.reduceat(length, self.edges[:-1][some], axis=1)
         last[:, some] = length[:, self.edges[1:][some] - 1]
         return longest, last
+
+
+def ratio(part: NDArray, whole: NDArray) -> Daily:
+    """NaN where there is nothing to divide by."""
+    some = np.isfinite(whole) & (np.abs(whole) > 1e-9)
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=some)
 
 
 def trailing_sum(daily: NDArray, days: int) -> Daily:

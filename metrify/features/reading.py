@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metrify.features.feature import TARGET_UNIT, Feature
+from metrify.features.residual import RESIDUALS, describe_residuals, residuals
 from metrify.features.rows import slots_per_day
 from metrify.features.sources import Validated
 from metrify.features.usual import STATISTICS, describe
@@ -36,13 +37,18 @@ LOOKBACK_DAYS = 36
 
 
 def reading_frame(
-    found: Validated, *, since: np.datetime64 | None = None, until: np.datetime64 | None = None
+    found: Validated,
+    *,
+    since: np.datetime64 | None = None,
+    until: np.datetime64 | None = None,
+    residual: bool = False,
 ) -> pd.DataFrame:
     """One row per known reading whose interval starts in [`since`, `until`) [UTC], by meter and time.
 
     Columns: meter_id (categorical), timestamp (datetime64[s]), value (the reading as it came), FEATURES (float32), and
     flagged: whether a rule refused the reading at once. What is usual comes from `found.history`, and of that only
-    what was known when the reading's own interval ended; of late values so from `found.available` on.
+    what was known when the reading's own interval ended; of late values so from `found.available` on. With `residual`
+    the features of `metrify.features.residual` are there too, which take as long again.
     """
     panel, span = _wanted(found.raw, since, until)
     grid = _grid(panel, found.calendar.zone)
@@ -52,13 +58,16 @@ def reading_frame(
     available = None if found.available is None else found.available[:, columns]
     known = panel.mask[:, slice(*span)]
     counts = known.sum(axis=1)
-    table = np.empty((len(STATISTICS), int(counts.sum())), np.float32)
+    table = np.empty((len(STATISTICS) + len(RESIDUALS) * residual, int(counts.sum())), np.float32)
     first = 0
     for m, count in enumerate(counts):
         if not count:
             continue
         mine = table[:, first : first + count]
-        describe(np.ascontiguousarray(panel.values[m]), history[m], _arrivals(available, m, grid[0]), grid, span, mine)
+        readings, (known_at, late) = np.ascontiguousarray(panel.values[m]), _arrivals(available, m, grid[0])
+        describe(readings, history[m], (known_at, late), grid, span, mine[: len(STATISTICS)])
+        if residual:
+            describe_residuals(readings, history[m], known_at, grid, span, mine[len(STATISTICS) :])
         first += count
     return _frame(panel, table, known, span, np.isnan(history[:, slice(*span)]))
 
@@ -112,7 +121,10 @@ def _frame(
     distrusted: NDArray[np.bool_],
 ) -> pd.DataFrame:
     meter, column = np.nonzero(known)
-    frame = pd.DataFrame(table.T, columns=list(STATISTICS), copy=False)
+    frame = pd.DataFrame(table[: len(STATISTICS)].T, columns=list(STATISTICS), copy=False)
+    if len(table) > len(STATISTICS):
+        around = residuals(frame["value"].to_numpy(), frame["spread"].to_numpy(), table[len(STATISTICS) :])
+        frame = frame.assign(**around)
     frame.insert(0, "meter_id", pd.Categorical.from_codes(meter.astype(np.int32), panel.meter_ids))
     frame.insert(1, "timestamp", panel.times[slice(*span)][column])
     frame["flagged"] = distrusted[known]

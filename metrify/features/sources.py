@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,19 +14,23 @@ from metrify.features.frame import Sources
 from metrify.features.solar import Production
 from metrify.features.weather import Weather
 from metrify.lake.holidays import Calendars
-from metrify.lake.panels import aligned_panel, meter_groups
+from metrify.lake.panels import MeterGroup, aligned_panel, meter_groups
 from metrify.lake.tables import Lake
 from metrify.localtime import Calendar
 from metrify.panel import Panel
 from metrify.schema import WEATHER
-from metrify.settings import Settings
+from metrify.settings import Settings, VeeSettings
 from metrify.vee.evidence import Evidence, Flags
 from metrify.vee.repeats import Repeats
-from metrify.vee.rules import trusted, validate
+from metrify.vee.rules import RULES, trusted, validate
 
 __all__ = ["SOLAR_COLUMNS", "Surroundings", "Validated", "reading_columns", "validated", "validated_sources"]
 
 SOLAR_COLUMNS = ["meter_id", "timestamp", "generation_kwh", "available_at"]
+_DECIDING = {rule.name for rule in RULES if rule.severity == "error" or not rule.teaches} | {"gap", "duplicate"}
+"""Rules by which a reading is not trusted, or is not one: what forecasts, detectors and estimates ask for."""
+_EARLY = {rule.name for rule in RULES if rule.at_once}
+"""Rules that hindsight makes say more."""
 
 
 @dataclass(frozen=True)
@@ -87,25 +91,36 @@ def validated(
     *,
     step_minutes: int | None = None,
     superseded: pa.Table | None = None,
+    told: Collection[str] = (),
 ) -> Iterator[Validated]:
     """READING rows (`reading_columns`, in any order) as panels with the flags of the validation rules.
 
     `step_minutes` overrules the interval length that METER states or the readings show. `superseded` are rows of
-    READING_HISTORY with the same columns; without them no reading is found to be a duplicate.
+    READING_HISTORY with the same columns; without them no reading is found to be a duplicate. `told` are names of rules
+    that are asked beside those by which a reading is not trusted: each costs its time.
     """
     target = settings.forecasting.target
     repeats = None if superseded is None else Repeats.of(readings, superseded, target)
     for group in meter_groups(readings, target, surroundings.meters, settings.site, step_minutes=step_minutes):
-        evidence = Evidence(group.panel, group.signed, repeats.on(group.panel) if repeats else None)
-        yield Validated(
-            group.panel,
-            validate(evidence, settings.vee, hindsight=False),
-            validate(evidence, settings.vee),
-            surroundings.calendars.of(group.zone, group.country, group.subdivision),
-            group.meters,
-            group.available,
-            evidence.repeated,
-        )
+        calendar = surroundings.calendars.of(group.zone, group.country, group.subdivision)
+        evidence = _evidence(group, calendar, repeats.on(group.panel) if repeats else None)
+        flags, hindsight = _flags(evidence, settings.vee, _DECIDING.union(told))
+        yield Validated(group.panel, flags, hindsight, calendar, group.meters, group.available, evidence.repeated)
+
+
+def _evidence(group: MeterGroup, calendar: Calendar, repeated: NDArray[np.int64] | None) -> Evidence:
+    """What the rules are shown: the series itself, nothing of other channels."""
+    return Evidence(
+        group.panel, group.signed, repeated, calendar, group.column, available=group.available, pv_kw=group.pv_kw
+    )
+
+
+def _flags(evidence: Evidence, settings: VeeSettings, names: set[str]) -> tuple[Flags, Flags]:
+    """What these rules say at once and in hindsight, each [M, T]; those that say the same of both are asked once."""
+    both = validate(evidence, settings, only=names - _EARLY)
+    early = (validate(evidence, settings, hindsight=later, only=names & _EARLY) for later in (False, True))
+    at_once, later = (both | flags for flags in early)
+    return at_once, later
 
 
 def validated_sources(

@@ -18,7 +18,7 @@ from metrify.lake.units import conversion
 from metrify.panel import interval_minutes
 from metrify.schema import HOLIDAY, WEATHER, Column, Table
 
-__all__ = ["Converted", "convert"]
+__all__ = ["Converted", "convert", "read_numbers"]
 
 Reasons = NDArray[np.object_]
 
@@ -99,7 +99,7 @@ class _Conversion:
         return pack(self.raw, sorted({self.sources[name].column for name in names if name in self.sources}))
 
     def _numbers(self, column: Column, source: Source, values: pa.ChunkedArray) -> pa.Array:
-        numbers, reasons = _numbers(values, self.mapping.decimal)
+        numbers, reasons = read_numbers(values, self.mapping.decimal)
         how = conversion(column, source.unit)
         factor = source.scale, how.before, how.total(self.mapping.interval_minutes)
         if factor != (1.0, 0.0, 1.0):
@@ -167,7 +167,7 @@ class _Conversion:
         return pa.array(lengths * 60_000_000, pa.duration("us"))
 
 
-def _numbers(values: pa.ChunkedArray, decimal: str) -> tuple[NDArray[np.float64], Reasons]:
+def read_numbers(values: pa.ChunkedArray, decimal: str) -> tuple[NDArray[np.float64], Reasons]:
     """Values as numbers, NaN where there is none; and for each that is none, what it is instead."""
     reasons = np.full(len(values), None, object)
     if not pa.types.is_string(values.type):

@@ -45,7 +45,8 @@ def merge(delta: DeltaTable, table: Table, rows: pa.Table) -> None:
     """Put rows, one a key and with their partition, in place of those of the same key, or beside them.
 
     The touched partitions are spelled out, so that only their files are read and only writers to the same
-    partitions conflict. Raises CommitFailedError when another writer changed them since `delta` was opened.
+    partitions conflict. A table that was made before the schema had all these columns gets them. Raises
+    CommitFailedError when another writer changed the partitions since `delta` was opened.
     """
     same = [f's."{name}" = t."{name}"' for name in table.key]
     if table.by_meter:
@@ -58,6 +59,7 @@ def merge(delta: DeltaTable, table: Table, rows: pa.Table) -> None:
         source_alias="s",
         target_alias="t",
         writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
+        merge_schema=not set(rows.column_names) <= {field.name for field in delta.schema().fields},
     )
     merger.when_matched_update_all().when_not_matched_insert_all().execute()
 

@@ -1,4 +1,4 @@
-"""The one door for files: CSV and Parquet into any table, through a mapping; what cannot enter is quarantined."""
+"""The one door for files: CSV, Parquet and Green Button, through a mapping; what cannot enter is quarantined."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metrify.errors import BadMapping
+from metrify.errors import BadMapping, UnreadableFile
+from metrify.lake.channels import gather, no_channel
+from metrify.lake.completion import completed
 from metrify.lake.conversion import convert
 from metrify.lake.delta import placed
 from metrify.lake.mapping import Mapping
 from metrify.lake.quarantine import as_json, quarantine_rows
-from metrify.lake.raw import ROW, RawFile, melt
+from metrify.lake.raw import ROW, RawFile, is_feed, melt
 from metrify.lake.scan import time_column
 from metrify.lake.settle import conflict_reasons, settle
 from metrify.lake.staging import Staging
@@ -39,7 +41,7 @@ class FileReport:
 
     file: str
     rows: int = 0
-    """rows read; of a wide file its filled cells"""
+    """rows read; of a wide file its filled cells; of channels the readings that they became, and values beside them"""
     written: Written = field(default_factory=Written)
     quarantined: Counter[str] = field(default_factory=Counter)
     """rows in QUARANTINE by kind of reason"""
@@ -115,12 +117,21 @@ class _Load:
 
     def __init__(self, lake: Lake, found: Table, path: Path, mapping: Mapping | None, where: str, now: pd.Timestamp):
         self.lake, self.table, self.path, self.where = lake, found, path, where
-        self.raw = RawFile.open(path, mapping.delimiter if mapping else ",")
-        self.mapping = mapping or Mapping.plain(found, self.raw.names, str(path))
+        self.raw = RawFile.open(path, mapping)
+        self.mapping = self._mapping(mapping)
         self.mapping.fits(self.raw.names, str(path))
         self.now = now.floor("us")
         self.report = FileReport(path.name)
         self.meters: set[str] = set()
+
+    def _mapping(self, mapping: Mapping | None) -> Mapping:
+        feed = is_feed(self.path)
+        if (feed and self.table is not READING) or (mapping and feed != (mapping.layout == "green_button")):
+            fix = 'A Green Button file (.xml) is ingested as readings; its mapping says layout = "green_button".'
+            raise UnreadableFile(self.path, self.table.name, "file, table and mapping are of different kinds", fix)
+        if mapping:
+            return mapping.headed(self.raw.names, self.where)
+        return Mapping.green_button() if feed else Mapping.plain(self.table, self.raw.names, str(self.path))
 
     def run(self, progress: Progress) -> FileReport:
         with tempfile.TemporaryDirectory(prefix="metrify-") as folder:
@@ -138,13 +149,33 @@ class _Load:
     def _stage(self, staging: Staging) -> None:
         cells = len(self.mapping.cells(self.raw.names))
         series = self.mapping.sources(self.table).get(self.table.key[0])
+        strange: list[str] | None = None
         for place, chunk in enumerate(self.raw.chunks(max(cells, 1))):
             rows = melt(chunk, self.mapping) if cells else chunk
             if cells and rows.num_rows < chunk.num_rows * cells:
                 self.report.warnings["empty cells: no reading"] += chunk.num_rows * cells - rows.num_rows
             if place == 0:
-                self._refuse_clock_without_zone(convert(rows, self.table, self.mapping, self.now).reasons)
+                self._refuse_clock_without_zone(self._reasons(rows))
+            if self.mapping.channels and strange != []:
+                strange = no_channel(rows, self.mapping, self.table)
             staging.add(rows, series.column if series else None)
+        if strange:
+            self._refuse_channels(strange)
+
+    def _reasons(self, rows: pa.Table) -> pa.Array:
+        """Why rows, before anything is written, cannot enter."""
+        if not self.mapping.channels:
+            return convert(rows, self.table, self.mapping, self.now).reasons
+        gathered = gather(rows, self.mapping, self.table)
+        return pa.array([*gathered.reasons, *[None] * gathered.rows.num_rows], pa.string())
+
+    def _refuse_channels(self, reasons: list[str]) -> None:
+        """One value of an unknown channel is a bad row; where all are, it is the wrong file or mapping."""
+        if self.mapping.layout == "green_button":
+            fix = "Take the feed of an electricity meter; nothing was written."
+            raise UnreadableFile(self.path, "electricity readings", "; ".join(reasons), fix)
+        fix = 'Name what they are under [columns], such as kwh = { obis = "1-0:1.29.0" }; nothing was written.'
+        raise BadMapping(self.where, f"{self.path.name}: {'; '.join(reasons)}", fix)
 
     def _refuse_clock_without_zone(self, reasons: pa.Array) -> None:
         """One stamp without an offset is a bad row; all of them, before anything is written, are a bad mapping."""
@@ -152,15 +183,30 @@ class _Load:
         if len(reasons) and pc.all(lacking).as_py():
             raise BadMapping(self.where, f"{self.path.name}: {NO_OFFSET}", 'Add zone, such as zone = "Europe/London".')
 
+    def _gathered(self, batch: pa.Table) -> pa.Table:
+        """A row a reading of values by channel; what becomes of no reading is told."""
+        gathered = gather(batch, self.mapping, self.table)
+        refused = gathered.refused
+        contents = [as_json(row) for row in refused.drop_columns([ROW]).to_pylist()]
+        self._quarantine(refused[ROW].to_pylist(), gathered.reasons, contents, gathered.read)
+        self.report.written += Written(repeated=gathered.repeated)
+        self.report.rows += gathered.repeated + refused.num_rows
+        self.report.warnings.update(gathered.notes)
+        return gathered.rows
+
     def _write(self, batch: pa.Table) -> None:
+        batch = self._gathered(batch) if self.mapping.channels else batch
         converted = convert(batch, self.table, self.mapping, self.now)
         good = np.asarray(pc.is_null(converted.reasons))
-        rows = placed(self.table, converted.rows.filter(pa.array(good)), self.lake.workspace.buckets)
+        entering = converted.rows.filter(pa.array(good))
+        entering = completed(entering, self.lake, self.table) if self.mapping.channels else entering
+        rows = placed(self.table, entering, self.lake.workspace.buckets)
         settled = settle(self.table, rows)
         refused = np.concatenate([np.flatnonzero(~good), np.flatnonzero(good)[settled.refused]])
         reasons = converted.reasons.drop_null().to_pylist() + conflict_reasons(self.table, rows, settled)
         came = batch.take(pa.array(refused))
-        self._quarantine(came[ROW].to_pylist(), reasons, [as_json(row) for row in came.drop_columns([ROW]).to_pylist()])
+        contents = [as_json(row) for row in came.drop_columns([ROW]).to_pylist()]
+        self._quarantine(came[ROW].to_pylist(), reasons, contents, converted.rows.take(pa.array(refused)))
         self.report.written += replace(self.lake.write(self.table, settled), refused=0)  # told as quarantined
         self.report.rows += batch.num_rows
         self._describe(settled.rows)
@@ -174,9 +220,11 @@ class _Load:
         )
         self.report.rows += len(broken)
 
-    def _quarantine(self, numbers: list[int], reasons: list[str], contents: list[str]) -> None:
+    def _quarantine(
+        self, numbers: list[int], reasons: list[str], contents: list[str], read: pa.Table | None = None
+    ) -> None:
         if reasons:
-            refused = quarantine_rows(self.table, self.raw.source, numbers, reasons, contents, self.now)
+            refused = quarantine_rows(self.table, self.raw.source, numbers, reasons, contents, self.now, read)
             self.lake.upsert(QUARANTINE, refused)
             self.report.quarantined.update(reason.split(" (")[0] for reason in reasons)
 

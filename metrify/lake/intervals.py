@@ -25,8 +25,9 @@ def grids(
     """
     minutes = times.astype(np.int64) // 60
     named = pd.to_numeric(stated, errors="coerce").to_numpy(np.float64)
-    seen = _most_frequent_distance(rows, minutes, meters)
-    length = np.where(np.isfinite(named), named, seen).astype(np.int64)
+    known = np.isfinite(named)
+    seen = named if known.all() else _most_frequent_distance(rows, minutes, meters)
+    length = np.where(known, named, seen).astype(np.int64)
     length = _USUAL[np.searchsorted(_USUAL, np.clip(length, 1, _DAY), side="right") - 1]
     phase = _most_frequent(rows, minutes % length[rows], meters)
     return length, np.where(np.bincount(rows, minlength=meters) > 0, phase, 0)

@@ -1,7 +1,8 @@
 """A mapping file says how the columns of a source become the columns of a table. It is TOML:
 
     table = "readings"            # optional; refused when the command names another table
-    layout = "long"               # "long": one row a reading; "wide": one column a meter
+    layout = "long"               # "long": one row a reading; "wide": one column a meter; "channels": one row a value;
+                                  # "green_button": ESPI XML, which says itself what its columns are
     zone = "Europe/London"        # IANA zone of stamps that carry no offset; those with an offset are taken as they are
     stamp = "start"               # whether `timestamp` is the "start" or the "end" of the interval
     interval_minutes = 30         # needed for stamp = "end" and for power units; else read off the data
@@ -9,12 +10,15 @@
     lead_minutes = 1440           # what was forecast or announced: available this long before its interval starts
     delimiter = ";"               # of CSV; without it a comma
     decimal = ","                 # of numbers as text; without it a point
+    obis = true                   # columns of a long file headed by an OBIS code (1-0:1.8.0) are what the code says
+    estimated = "refuse"          # of Green Button: values that the sender estimated; "take" lets them in as measured
 
     [columns]                     # column of the table = column of the source ...
     meter_id = "LCLid"
     timestamp = "tstp"
     version = "revision"          # the higher version of a reading wins; without one every reading has version 1
     kwh = { column = "power", unit = "kW", scale = 0.001 }  # ... with its unit, and a factor applied before
+    voltage_v = { obis = "1-0:32.7.0", unit = "V" }  # ... or the column, or channel, of this OBIS code
 
     [constants]                   # column of the table = the same value for every row
     location = "london"
@@ -24,6 +28,25 @@
     unit = "Wh"
     scale = 1.0
     columns = ["MAC1", "MAC2"]    # without it: every column that [columns] does not name; names are the meter ids
+
+    [channels]                    # for layout = "channels": all values of a meter and time become one reading
+    code = "obis"                 # column that says of which channel a value is: an OBIS code, or a column of the table
+    value = "value"
+    unit = "unit"                 # column of its unit; without it the unit of [columns], or else of the table
+    skip = ["1-0:14.7.0"]         # channels to leave out
+
+OBIS codes (`metrify.lake.obis`) need no naming one by one: D = 29 is the energy of an interval (1.29.0 kwh, 2.29.0
+kwh_export, 3.29.0 kvarh, 16.29.0 net kwh), D = 5 the same as mean power [kW], D = 8 a register (1.8.0, 2.8.0), 12, 32,
+52, 72 voltage and 11, 31, 51, 71 current, of several phases their mean. What has no column (a tariff's register such as
+1.8.1, a maximum, a stored value) is quarantined value by value, with the reason; a column that [columns] names by obis
+takes no other code.
+
+A Green Button file needs no mapping. Of these keys it knows table, interval_minutes (where ReadingType tells a wrong
+length), estimated, lead_minutes, [constants], and [columns] for meter_id = "meter_id" (ServiceDeliveryPoint/mRID or the
+id in the self link of its UsagePoint), "title" or "self" (the whole link). A value whose ReadingQuality says
+that it was not measured so (7 edited, 8 reference day, 9 interpolation, 10 questionable, 11 derived, 12 forecast, 13
+mixed, 15 normalised, 16 other) is quarantined: READING holds measurements, and nothing must learn from what only looks
+like one; the gap is then estimated like any other.
 
 A wide file's [columns] name what is the same for the whole row, such as the timestamp; an empty cell is no reading.
 Units are listed in `metrify.lake.units`. `available_at`, from when on a row could be known, is the end of its interval
@@ -37,54 +60,32 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import pyarrow as pa
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from metrify.errors import BadMapping, InputError, MissingColumns, UnknownKeys, UnknownName, UnreadableFile
-from metrify.lake.units import conversion
-from metrify.localtime import zone_error
-from metrify.schema import WEATHER, Table, table
+from metrify.errors import BadMapping, InputError, MissingColumns, UnknownKeys, UnreadableFile
+from metrify.lake.mappingcheck import check, uncovered
+from metrify.lake.obis import Meaning, Obis, meaning
+from metrify.lake.source import STRICT, Channels, Source, Text, Whole, Wide
+from metrify.schema import READING, Table
 
-__all__ = ["CELL_COLUMN", "CELL_VALUE", "Mapping", "Source", "Wide"]
+__all__ = ["CELL_COLUMN", "CELL_VALUE", "Channels", "Mapping", "Source", "Wide"]
 
 CELL_COLUMN, CELL_VALUE = "column of the cell", "value of the cell"
 """What a cell of a wide file is called once it is a row of its own."""
 
-_STRICT = ConfigDict(extra="forbid")
-_Text = Annotated[str, Strict()]
-_Number = Annotated[float, Strict()]
-_Whole = Annotated[int, Strict()]
-
-
-@dataclass(frozen=True)
-class Source:
-    """A column of the source, its unit (none: the schema's), and a factor that is applied first."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
-    column: _Text
-    unit: _Text = ""
-    scale: _Number = 1.0
-
-
-@dataclass(frozen=True)
-class Wide:
-    """What the cells of a wide file are; no `columns` means all that the mapping does not name otherwise."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
-    target: _Text
-    unit: _Text = ""
-    scale: _Number = 1.0
-    columns: list[_Text] = field(default_factory=list)
+_GREEN_BUTTON = {"meter_id": Source("meter_id"), "timestamp": Source("timestamp"), "available_at": Source("end")}
+"""The columns that `metrify.lake.greenbutton.read` gives to the channels of a feed."""
 
 
 def _named(value: Any) -> Any:
+    """A column by its name alone, or by the OBIS code that heads it."""
+    if isinstance(value, dict) and "obis" in value:
+        return {"column": value["obis"], **value}
     return {"column": value} if isinstance(value, str) else value
 
 
@@ -92,20 +93,23 @@ def _named(value: Any) -> Any:
 class Mapping:
     """See the module's text for what each key means."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    table: _Text = ""
-    layout: Literal["long", "wide"] = "long"
-    zone: _Text = ""
+    table: Text = ""
+    layout: Literal["long", "wide", "channels", "green_button"] = "long"
+    zone: Text = ""
     stamp: Literal["start", "end"] = "start"
-    interval_minutes: Annotated[_Whole, Field(ge=1, le=1440)] | None = None
-    timestamp_format: _Text = ""
-    lead_minutes: Annotated[_Whole, Field(ge=0)] | None = None
-    delimiter: Annotated[_Text, Field(min_length=1, max_length=1)] = ","
+    interval_minutes: Annotated[Whole, Field(ge=1, le=1440)] | None = None
+    timestamp_format: Text = ""
+    lead_minutes: Annotated[Whole, Field(ge=0)] | None = None
+    delimiter: Annotated[Text, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
+    obis: Annotated[bool, Field(strict=True)] = False
+    estimated: Literal["refuse", "take"] = "refuse"
     columns: dict[str, Annotated[Source, BeforeValidator(_named)]] = field(default_factory=dict)
     constants: dict[str, str | int | float | datetime | date] = field(default_factory=dict)
     wide: Wide | None = None
+    channels: Channels | None = None
 
     @classmethod
     def read(cls, path: Path | str) -> Mapping:
@@ -120,9 +124,20 @@ class Mapping:
     def of(cls, content: dict[str, Any], where: str = "mapping") -> Mapping:
         """A mapping from the content of its file. Raises UnknownKeys, BadMapping."""
         try:
-            return TypeAdapter(cls).validate_python(content)
+            found = TypeAdapter(cls).validate_python(content)
         except ValidationError as error:
             raise _explain(error, where) from error
+        return found._of_feed() if found.layout == "green_button" and not found.channels else found
+
+    @classmethod
+    def green_button(cls) -> Mapping:
+        """For a Green Button file, which says itself what it holds."""
+        return cls(layout="green_button")._of_feed()
+
+    def _of_feed(self) -> Mapping:
+        elsewhere = {*self.constants, *(["available_at"] if self.lead_minutes is not None else [])}
+        columns = {name: source for name, source in _GREEN_BUTTON.items() if name not in elsewhere}
+        return replace(self, columns={**columns, **self.columns}, channels=Channels("channel", "value", "unit"))
 
     @classmethod
     def plain(cls, found: Table, names: Sequence[str], where: str) -> Mapping:
@@ -131,13 +146,39 @@ class Mapping:
         Raises MissingColumns where the file lacks a column that the table must have.
         """
         own = [name for name in found.names if name in names and name != "ingested_at"]
-        missing = _uncovered(found, set(own))
+        missing = uncovered(found, set(own))
         if missing:
             raise MissingColumns(missing, names, where)
-        return cls(columns={name: Source(name) for name in own})
+        return cls(columns={name: Source(name) for name in own}, obis=found is READING).headed(names, where)
+
+    def headed(self, names: Sequence[str], where: str) -> Mapping:
+        """With the columns of a long file that OBIS codes head. Raises BadMapping where two are of one column."""
+        if self.channels or not (self.obis or any(source.obis for source in self.columns.values())):
+            return self
+        codes = {name: code for name in names if (code := Obis.parse(name))}
+        columns = {
+            name: replace(source, column=next((n for n in codes if codes[n] == Obis.parse(source.obis)), source.column))
+            for name, source in self.columns.items()
+        }
+        for name in codes if self.obis else ():
+            known = meaning(name)
+            if isinstance(known, Meaning) and known.column not in self.columns:
+                if known.column in columns:
+                    both = f"{columns[known.column].column} and {name} are both {known.column}"
+                    raise BadMapping(where, both, f'Name one: {known.column} = {{ obis = "{name}" }} under [columns].')
+                columns[known.column] = Source(name, known.unit)
+        return replace(self, columns=columns)
+
+    @property
+    def meter_column(self) -> str:
+        """The column of the source that tells its meters apart; empty where a constant does."""
+        return self.columns["meter_id"].column if "meter_id" in self.columns else ""
 
     def sources(self, found: Table) -> dict[str, Source]:
         """Where each column of the table comes from, once the cells of a wide file are rows."""
+        if self.channels:
+            shared = {name: source for name, source in self.columns.items() if name not in found.measures}
+            return {**shared, **{name: Source(name) for name in found.measures}}
         if self.wide is None:
             return self.columns
         cells = Source(CELL_VALUE, self.wide.unit, self.wide.scale)
@@ -152,19 +193,17 @@ class Mapping:
 
     def fits(self, names: Sequence[str], where: str) -> None:
         """Raises MissingColumns if a file lacks a column that this mapping names."""
-        wanted = [source.column for source in self.columns.values()] + self.cells(names)
+        wanted = [source.column for source in self.columns.values() if not (self.channels and source.obis)]
+        wanted += self.cells(names)
+        if self.channels:
+            wanted += filter(None, [self.channels.code, self.channels.value, self.channels.unit])
         missing = [name for name in dict.fromkeys(wanted) if name not in names]
         if missing or (self.wide is not None and not self.cells(names)):
             raise MissingColumns(missing or ["one a meter"], names, where)
 
     def checked(self, found: Table, where: str = "mapping") -> Mapping:
         """This mapping if it makes sense for the table. Raises UnknownKeys, BadMapping."""
-        _check_names(self, found, where)
-        _check_times(self, found, where)
-        for name, source in self.sources(found).items():
-            _check_unit(self, found, name, source, where)
-        for name, value in self.constants.items():
-            _check_constant(found, name, value, where)
+        check(self, found, where)
         return self
 
 
@@ -173,78 +212,6 @@ def _explain(error: ValidationError, where: str) -> InputError:
     first = (unknown or error.errors())[0]
     path = [str(part) for part in first["loc"]]
     if unknown:
-        known = Mapping if len(path) == 1 else Wide if path[0] == "wide" else Source
+        known = Mapping if len(path) == 1 else {"wide": Wide, "channels": Channels}.get(path[0], Source)
         return UnknownKeys(": ".join([where, *path[:-1]]), [path[-1]], [f.name for f in fields(known)])
     return BadMapping(where, f"{'.'.join(path)}: {first['msg']}, found {first.get('input')!r}", "Correct the value.")
-
-
-def _uncovered(found: Table, named: set[str]) -> list[str]:
-    """Columns that no row can do without and nobody names; what the lake can tell itself is not among them."""
-    told = {"ingested_at", "available_at", "version"}
-    return [column.name for column in found.columns if column.required and column.name not in named | told]
-
-
-def _check_names(mapping: Mapping, found: Table, where: str) -> None:
-    if mapping.table and table(mapping.table) is not found:
-        raise BadMapping(where, f"it is for {mapping.table}, not for {found.name}", "Take the mapping of this table.")
-    if (mapping.layout == "wide") != (mapping.wide is not None):
-        raise BadMapping(where, 'layout = "wide" and [wide] go together', "Name both, or neither.")
-    open_names = [name for name in found.names if name != "ingested_at"]
-    sources = mapping.sources(found)
-    for part, names in (("columns", sources), ("constants", mapping.constants)):
-        if set(names) - set(open_names):
-            raise UnknownKeys(f"{where}: {part}", set(names) - set(open_names), open_names)
-    cells = {found.key[0], mapping.wide.target} if mapping.wide else set()
-    both = sorted(set(sources) & set(mapping.constants) | cells & set(mapping.columns))
-    if both:
-        raise BadMapping(where, f"{', '.join(both)} is named twice", "A value is a column, a constant or a cell.")
-    named = {*sources, *mapping.constants}
-    missing = _uncovered(found, named) or ([] if named & set(found.measures) else list(found.measures)[:1])
-    if missing:
-        fix = "Name the column of the file under [columns], or a value for all rows under [constants]."
-        raise BadMapping(where, f"nothing is named for {', '.join(missing)} of {found.name}", fix)
-
-
-def _check_times(mapping: Mapping, found: Table, where: str) -> None:
-    problem = zone_error(mapping.zone) if mapping.zone else None
-    if problem:
-        raise BadMapping(where, f"zone: {problem}", "Name the zone of the clock that made the stamps.")
-    if mapping.stamp == "end" and not (mapping.interval_minutes and "timestamp" in found.names):
-        raise BadMapping(where, 'stamp = "end" needs the interval length', "Add interval_minutes.")
-    named = {*mapping.columns, *mapping.constants}
-    if mapping.lead_minutes is not None and ("available_at" in named or "available_at" not in found.names):
-        raise BadMapping(where, "lead_minutes says again what available_at says, or means nothing here", "Drop it.")
-    _check_issue(mapping, found, where)
-
-
-def _check_issue(mapping: Mapping, found: Table, where: str) -> None:
-    """A weather forecast is known before its time, an observation is not."""
-    lead = mapping.lead_minutes is not None
-    observed = mapping.constants.get("kind") == "observed"
-    if found is WEATHER and observed and lead:
-        raise BadMapping(where, "what was observed was not known lead_minutes before", "Drop lead_minutes.")
-    if found is WEATHER and not (observed or lead or "available_at" in {*mapping.columns, *mapping.constants}):
-        fix = 'Name its issue time as available_at or its lead_minutes; or say kind = "observed" under [constants].'
-        raise BadMapping(where, "a weather forecast must say when it was issued", fix)
-
-
-def _check_unit(mapping: Mapping, found: Table, name: str, source: Source, where: str) -> None:
-    column = found[name]
-    number = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
-    try:
-        how = conversion(column, source.unit)
-    except UnknownName as error:
-        raise BadMapping(where, str(error).rstrip("."), "Name one of these, or use scale.") from error
-    if source.scale != 1 and not number:
-        raise BadMapping(where, f"{name}: scale is for numbers", "Drop it.")
-    if how.mean_power and not mapping.interval_minutes:
-        problem = f"{name}: {source.unit} becomes {column.unit} only with the interval length"
-        raise BadMapping(where, problem, "Add interval_minutes.")
-
-
-def _check_constant(found: Table, name: str, value: Any, where: str) -> None:
-    try:
-        pa.array([value]).cast(found[name].type)
-    except pa.ArrowException as error:
-        problem = f"constants.{name}: {value!r} is no {found[name].type}"
-        raise BadMapping(where, problem, "Write times with an offset, such as 2013-01-01T00:00:00Z.") from error

@@ -11,17 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from metrify.lake.grid import Grid
 from metrify.lake.intervals import grids
 from metrify.panel import Panel
-from metrify.schema import READING, SOLAR
 from metrify.settings import SiteSettings
 
-__all__ = ["MeterGroup", "aligned_panel", "meter_groups"]
+__all__ = ["Layout", "MeterGroup", "aligned_panel", "layouts", "meter_groups"]
 
 Times = NDArray[np.datetime64]
 _CALENDAR = ("zone", "country", "subdivision")
-_AMOUNTS = {column.name for table in (READING, SOLAR) for column in table.columns if column.unit in {"kWh", "kvarh"}}
-"""Columns that add up over time."""
 _NET = 0.01
 """A meter of which nothing is said about generation exports if this share of its readings is below zero."""
 
@@ -46,9 +44,56 @@ class MeterGroup:
         """Of which meters values below zero are right, shape [M]: generation behind them, or no amount of energy."""
         if self.column not in {"kwh", "kwh_export"}:
             return np.ones(len(self.meters), bool)
-        rated = pd.to_numeric(self.meters["pv_kw"], errors="coerce").to_numpy(np.float64)
-        negative = (self.panel.values < 0).mean(axis=1) if self.panel.values.shape[1] else np.zeros(len(rated))
-        return np.where(np.isfinite(rated), rated > 0, negative > _NET)
+        negative = (self.panel.values < 0).mean(axis=1) if self.panel.values.shape[1] else np.zeros(len(self.meters))
+        return np.where(np.isfinite(self.pv_kw), self.pv_kw > 0, negative > _NET)
+
+    @property
+    def pv_kw(self) -> NDArray[np.float64]:
+        """Rated solar power behind each meter [kW], NaN where METER does not say; shape [M]."""
+        return pd.to_numeric(self.meters["pv_kw"], errors="coerce").to_numpy(np.float64)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the long rows of meters of one clock, holiday calendar and interval length lie on their grid."""
+
+    meters: pd.DataFrame
+    """METER attributes indexed by meter_id, one row per meter, sorted"""
+    zone: str
+    country: str
+    subdivision: str
+    mine: slice | NDArray[np.int64]
+    """which of the rows are of these meters"""
+    grid: Grid
+
+    def panel(self, column: str, values: NDArray[np.float64]) -> Panel:
+        """One column of the rows (all of them, NaN where there is no value) on the grid, as `Grid.panel`."""
+        return self.grid.panel(column, values[self.mine])
+
+    def group(self, column: str, values: NDArray[np.float64], available_at: Times) -> MeterGroup:
+        """One column of the rows, and when each could be known, as a group."""
+        available = self.grid.available(available_at[self.mine])
+        panel = self.panel(column, values)
+        return MeterGroup(panel, self.meters, self.zone, self.country, self.subdivision, available, column)
+
+
+def layouts(
+    keys: pa.Table, meters: pd.DataFrame, site: SiteSettings, *, step_minutes: int | None = None
+) -> Iterator[Layout]:
+    """Where READING rows (meter_id, timestamp) lie, in any row order; further arguments as for `meter_groups`."""
+    meter_ids, rows = _coded(keys["meter_id"])
+    times = keys["timestamp"].to_numpy().astype("datetime64[s]")
+    attributes = meters.set_index("meter_id").reindex(meter_ids)
+    stated = attributes["interval_minutes"] if step_minutes is None else pd.Series(step_minutes, attributes.index)
+    frame = pd.DataFrame({name: attributes[name].fillna(getattr(site, name)).to_numpy(str) for name in _CALENDAR})
+    frame["minutes"], frame["phase"] = grids(rows, times, len(meter_ids), stated)
+    for (zone, country, subdivision, step, phase), members in frame.groupby(list(frame.columns)).groups.items():
+        group = np.sort(members.to_numpy())
+        place = np.full(len(meter_ids), -1)
+        place[group] = np.arange(len(group))
+        mine = slice(None) if len(group) == len(meter_ids) else np.flatnonzero(place[rows] >= 0)
+        grid = Grid(meter_ids[group], int(step), int(phase), place[rows[mine]], times[mine])
+        yield Layout(attributes.iloc[group], zone, country, subdivision, mine, grid)
 
 
 def meter_groups(
@@ -59,17 +104,9 @@ def meter_groups(
     `meters` are METER rows in force; what they do not say of a meter, `site` does. `step_minutes` overrules the
     interval length that METER states or the readings show.
     """
-    meter_ids, rows = _coded(readings["meter_id"])
-    times = readings["timestamp"].to_numpy().astype("datetime64[s]")
-    attributes = meters.set_index("meter_id").reindex(meter_ids)
-    stated = attributes["interval_minutes"] if step_minutes is None else pd.Series(step_minutes, attributes.index)
-    keys = pd.DataFrame({name: attributes[name].fillna(getattr(site, name)).to_numpy(str) for name in _CALENDAR})
-    keys["minutes"], keys["phase"] = grids(rows, times, len(meter_ids), stated)
-    long = _Long(rows, times, readings[column].to_numpy(), readings["available_at"].to_numpy(), column)
-    for (zone, country, subdivision, step, phase), members in keys.groupby(list(keys.columns)).groups.items():
-        group = np.sort(members.to_numpy())
-        panel, available = long.panel(meter_ids, group, int(step), int(phase))
-        yield MeterGroup(panel, attributes.iloc[group], zone, country, subdivision, available, column)
+    values, available_at = readings[column].to_numpy(), readings["available_at"].to_numpy()
+    for layout in layouts(readings, meters, site, step_minutes=step_minutes):
+        yield layout.group(column, values, available_at)
 
 
 def aligned_panel(
@@ -88,40 +125,8 @@ def aligned_panel(
     if not mine.num_rows:
         return None
     times = mine["timestamp"].to_numpy().astype("datetime64[s]")
-    long = _Long(target[target >= 0], times, mine[column].to_numpy(), mine["available_at"].to_numpy(), column)
-    return long.panel(meter_ids, np.arange(len(meter_ids)), step_minutes, phase_minutes)
-
-
-@dataclass(frozen=True)
-class _Long:
-    """Long rows: the meter of each, its time, its value and when it could be known."""
-
-    rows: NDArray[np.int64]
-    times: Times
-    values: NDArray[np.float64]
-    available_at: Times
-    column: str
-
-    def panel(
-        self, meter_ids: NDArray[np.str_], group: NDArray[np.int64], step: int, phase: int
-    ) -> tuple[Panel, NDArray[np.int64] | None]:
-        """The panel of the meters in `group` (sorted), and when late values could be known."""
-        place = np.full(len(meter_ids), -1)
-        place[group] = np.arange(len(group))
-        mine = slice(None) if len(group) == len(meter_ids) else place[self.rows] >= 0
-        rows, times = place[self.rows[mine]], self.times[mine]
-        amount = self.column in _AMOUNTS
-        panel = Panel.from_long(
-            meter_ids[group], rows, times, self.values[mine], step, phase_minutes=phase, add_up=amount
-        )
-        known_at = self.available_at[mine].astype("datetime64[s]")
-        late = ~np.isnat(known_at) & (known_at > times + np.timedelta64(step * 60, "s"))
-        if not late.any():
-            return panel, None
-        available = np.zeros(panel.values.shape, np.int64)
-        column = (times - panel.start) // np.timedelta64(step * 60, "s")
-        np.maximum.at(available, (rows[late], column[late]), known_at[late].astype(np.int64))
-        return panel, available
+    grid = Grid(meter_ids, step_minutes, phase_minutes, target[target >= 0], times)
+    return grid.panel(column, mine[column].to_numpy()), grid.available(mine["available_at"].to_numpy())
 
 
 def _coded(meter_id: pa.ChunkedArray) -> tuple[NDArray[np.str_], NDArray[np.int64]]:

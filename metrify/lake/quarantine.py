@@ -17,19 +17,40 @@ __all__ = ["as_json", "quarantine_rows"]
 
 
 def quarantine_rows(
-    table: Table, source: str, numbers: Sequence[int], reasons: Sequence[str], contents: Sequence[str], now: datetime
+    table: Table,
+    source: str,
+    numbers: Sequence[int],
+    reasons: Sequence[str],
+    contents: Sequence[str],
+    now: datetime,
+    read: pa.Table | None = None,
 ) -> pa.Table:
     """QUARANTINE rows for refused rows: row number in the source (counted from 1), reason, and the row as JSON.
 
-    The id is a hash of all but the time: quarantining the same row of the same source again changes nothing.
+    `read` is what could be read of each row, as columns of `table`: its meter and time help to find it again. The id
+    is a hash of table, source, row and reason: quarantining the same row of the same source again changes nothing.
     """
     ids = [
         hashlib.blake2b(json.dumps([table.name, source, *row]).encode(), digest_size=16).hexdigest()
         for row in zip(numbers, reasons, contents, strict=True)
     ]
     count = len(ids)
-    columns = [ids, [table.name] * count, [source] * count, list(numbers), list(reasons), list(contents), [now] * count]
-    return pa.table(columns, schema=QUARANTINE.schema)
+    found = {
+        "quarantine_id": ids,
+        "table": [table.name] * count,
+        "source": [source] * count,
+        "row": list(numbers),
+        "reason": list(reasons),
+        "content": list(contents),
+        "ingested_at": [now] * count,
+        **_found_by(read),
+    }
+    return QUARANTINE.conform(pa.table(found)).cast(QUARANTINE.schema)
+
+
+def _found_by(read: pa.Table | None) -> dict[str, pa.ChunkedArray]:
+    """The columns by which a refused row is found again, as far as its table has them."""
+    return {name: read[name] for name in ("meter_id", "timestamp") if read is not None and name in read.column_names}
 
 
 def as_json(row: Mapping[str, Any]) -> str:

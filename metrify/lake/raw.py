@@ -1,4 +1,4 @@
-"""Files as they come, chunk by chunk in bounded memory: CSV (also gzipped) and Parquet, long and wide."""
+"""Files as they come, chunk by chunk in bounded memory: CSV and Green Button (also gzipped), Parquet; long and wide."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from metrify.errors import UnreadableFile
 from metrify.lake.mapping import CELL_COLUMN, CELL_VALUE, Mapping
 
-__all__ = ["ROW", "BrokenRow", "RawFile", "melt"]
+__all__ = ["ROW", "BrokenRow", "RawFile", "is_feed", "melt"]
 
 ROW = "row number"
 """The column that chunks carry beside the file's own: the number of the row in the file, the first of data being 1."""
@@ -46,11 +46,18 @@ class RawFile:
     delimiter: str = ","
     broken: list[BrokenRow] = field(default_factory=list)
     """lines that could not be split into cells, found so far; whoever stores them empties the list"""
+    mapping: Mapping | None = None
+    """what a person says of the file"""
 
     @classmethod
-    def open(cls, path: Path | str, delimiter: str = ",") -> RawFile:
+    def open(cls, path: Path | str, mapping: Mapping | None = None) -> RawFile:
         """Look at a file's columns. Raises UnreadableFile."""
         path = Path(path)
+        delimiter = mapping.delimiter if mapping else ","
+        if is_feed(path):
+            from metrify.lake.greenbutton.read import NAMES
+
+            return cls(path, NAMES, mapping=mapping)
         with _readable(path):
             if _is_parquet(path):
                 return cls(path, _distinct(path, pq.read_schema(path).names), delimiter)
@@ -67,6 +74,9 @@ class RawFile:
 
     def chunks(self, width: int = 1) -> Iterator[pa.Table]:
         """The file's rows with ROW; `width` is how many rows each will become. Raises UnreadableFile."""
+        if is_feed(self.path):
+            yield from self._feed()
+            return
         with _readable(self.path):
             yield from self._parquet(max(CHUNK // width, 1)) if _is_parquet(self.path) else self._csv(width)
 
@@ -77,6 +87,15 @@ class RawFile:
                 numbers = pa.array(np.arange(seen + 1, seen + 1 + batch.num_rows))
                 yield _plain(pa.Table.from_batches([batch])).append_column(ROW, numbers)
                 seen += batch.num_rows
+
+    def _feed(self) -> Iterator[pa.Table]:
+        from metrify.lake.greenbutton.read import read_values
+
+        said = self.mapping or Mapping.green_button()
+        seen = 0
+        for chunk in read_values(self.path, said.interval_minutes, said.meter_column):
+            yield chunk.append_column(ROW, pa.array(np.arange(seen + 1, seen + 1 + chunk.num_rows)))
+            seen += chunk.num_rows
 
     def _csv(self, width: int) -> Iterator[pa.Table]:
         skipped: list[int] = []
@@ -137,6 +156,11 @@ def _plain(rows: pa.Table) -> pa.Table:
         text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
         fields.append(pa.field(found.name, pa.string() if text else kind))
     return rows.cast(pa.schema(fields))
+
+
+def is_feed(path: Path) -> bool:
+    """Whether it is a Green Button feed, by its name."""
+    return path.name.lower().endswith((".xml", ".xml.gz"))
 
 
 def _is_parquet(path: Path) -> bool:

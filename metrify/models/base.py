@@ -38,7 +38,7 @@ class Batch:
 class Needs:
     """What a family wants to be given."""
 
-    frame: Literal["forecast", "reading", "day", "asset", "table"]
+    frame: Literal["forecast", "reading", "day", "asset", "gap", "table"]
     features: tuple[str, ...] = ()
     """columns of Batch.rows that it reads"""
     lookback_days: int = 35

@@ -19,6 +19,10 @@ FAMILIES: dict[str, str] = {
     "anomaly/isolation_forest": "metrify.models.anomaly.isolation_forest:IsolationForestDetector",
     "maintenance/failure": "metrify.models.maintenance.failure:FailureClassifier",
     "quality/score": "metrify.models.quality.score:QualityModel",
+    "quality/imputer": "metrify.models.quality.imputer:Imputer",
+    "quality/denoiser": "metrify.models.quality.denoiser:Denoiser",
+    "quality/validator": "metrify.models.quality.validator:ExpectationsValidator",
+    "quality/outlier": "metrify.models.quality.outlier:OutlierDetector",
 }
 
 

@@ -17,7 +17,7 @@ from metrify.report.canvas import NARROW, WIDE, svg
 from metrify.report.content import Report
 from metrify.report.words import number, percent
 
-__all__ = ["Figure", "figures"]
+__all__ = ["Figure", "drawn", "figures"]
 
 _HALF = 450  # two figures side by side [px]
 
@@ -37,20 +37,18 @@ def figures(report: Report) -> dict[str, Figure]:
     if len(report.week):
         zone = report.facts.zone if report.facts else "UTC"
         text = _week_text(report.week)
-        made["week"] = _figure("week", text, lambda width: plots.week(report.week, width, zone=zone))
+        made["week"] = drawn("week", text, lambda width: plots.week(report.week, width, zone=zone))
     if len(report.importance) and report.importance["gain"].sum() > 0:
         best = report.importance.sort_values("gain", ascending=False)["feature"].head(3)
         text = f"What the champion looks at: most of all {', '.join(map(str, best))}."
-        made["importance"] = _figure(
-            "importance", text, lambda width: plots.importance(report.importance, width), _HALF
-        )
+        made["importance"] = drawn("importance", text, lambda width: plots.importance(report.importance, width), _HALF)
     if len(report.served):
         text = f"What the deployed graph answered for {_meters(report.served)}: median and bands of the next hours."
-        made["served"] = _figure("served", text, lambda width: _bands(report, report.served, width))
+        made["served"] = drawn("served", text, lambda width: _bands(report, report.served, width))
     for result in report.tasks:
         if len(result.picture):
             draw, text = tasks.PICTURES[result.task]
-            made[result.task] = _figure(result.task, text(result.picture), partial(draw, result.picture))
+            made[result.task] = drawn(result.task, text(result.picture), partial(draw, result.picture))
     return made
 
 
@@ -72,16 +70,17 @@ def _of_forecasts(report: Report) -> dict[str, Figure]:
     )
     meters = f"WAPE of each of {_meters(rows)}, sorted; {percent(scores['wape'])} over all."
     made = {
-        "bands": _figure("bands", bands, lambda width: _bands(report, rows, width)),
-        "errors": _figure("errors", errors, lambda width: accuracy.errors(rows, width, unit=unit)),
-        "reliability": _figure("reliability", reliability, lambda width: accuracy.reliability(rows, width), _HALF),
+        "bands": drawn("bands", bands, lambda width: _bands(report, rows, width)),
+        "errors": drawn("errors", errors, lambda width: accuracy.errors(rows, width, unit=unit)),
+        "reliability": drawn("reliability", reliability, lambda width: accuracy.reliability(rows, width), _HALF),
     }
     if not np.isnan(scores["wape"]):
-        made["meters"] = _figure("meters", meters, lambda width: accuracy.meter_wape(rows, width), _HALF)
+        made["meters"] = drawn("meters", meters, lambda width: accuracy.meter_wape(rows, width), _HALF)
     return made
 
 
-def _figure(name: str, caption: str, draw: Callable[[float], Drawing], full: float = WIDE) -> Figure:
+def drawn(name: str, caption: str, draw: Callable[[float], Drawing], full: float = WIDE) -> Figure:
+    """A figure for either width; `name` is unique in the page, `full` is the width on a laptop [px]."""
     wide = svg(draw(full), f"{name}-wide", caption)
     return Figure(wide, svg(draw(NARROW), f"{name}-narrow", caption), caption)
 

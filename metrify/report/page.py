@@ -7,17 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from metrify.report import league, words
 from metrify.report.content import Report, TaskResult
 from metrify.report.figures import figures
-from metrify.report.palette import variables
+from metrify.report.templates import fill
 
 __all__ = ["render", "write"]
 
-_HERE = Path(__file__).parent
 _MOST_REASONS = 12
 _MOST_ANSWERS = 12
 _LONGEST_NAME = 20
@@ -32,12 +29,7 @@ def write(report: Report, path: Path) -> Path:
 
 def render(report: Report) -> str:
     """The whole page as HTML."""
-    filters = {name: getattr(words, name) for name in words.__all__ if name not in {"MISSING", "period"}}
-    world = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    world.filters.update(filters)
-    return world.get_template("report.html.j2").render(_content(report))
+    return fill("report.html.j2", _content(report))
 
 
 def _content(report: Report) -> dict[str, Any]:
@@ -45,9 +37,8 @@ def _content(report: Report) -> dict[str, Any]:
     quality = report.quality
     return {
         "report": report,
-        "css": Markup((_HERE / "report.css").read_text(encoding="utf-8")),
-        "light": Markup(variables(0)),
-        "dark": Markup(variables(1)),
+        "title": report.title,
+        "generated_at": report.generated_at,
         "headline": league.headline(table),
         "champion": league.champion(table),
         "league": _records(table),
@@ -58,8 +49,6 @@ def _content(report: Report) -> dict[str, Any]:
         "tasks": [_task(result) for result in report.tasks],
         "seconds": sum(stage.seconds for stage in report.stages),
         "most_reasons": _MOST_REASONS,
-        "missing": words.MISSING,
-        "period": words.period,
     }
 
 

@@ -13,6 +13,12 @@ PALETTE: dict[str, tuple[str, str]] = {
     "forecast": ("#1768ac", "#68b6f2"),  # whatever a model said
     "solar": ("#985800", "#f4b64c"),  # production
     "error": ("#8f4f7d", "#d9a0c8"),  # how far off
+    "grade-a": ("#e3edf2", "#22343f"),  # grades of meter-days: the worse, the further from the ground in lightness,
+    "grade-b": ("#bcdbea", "#35607b"),  # so that they can be told apart whatever colours a person sees
+    "grade-c": ("#dcb12f", "#8c7a2e"),
+    "grade-d": ("#dd8430", "#d08a33"),
+    "grade-e": ("#bb4322", "#fb9c78"),
+    "grade-f": ("#5f0f1f", "#ffe3d8"),
 }
 """Role: colour on light ground, colour on dark ground."""
 

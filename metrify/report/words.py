@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-__all__ = ["MISSING", "change", "count", "duration", "moment", "number", "percent", "period", "plain"]
+__all__ = ["MISSING", "change", "count", "duration", "moment", "number", "percent", "period", "plain", "stretch"]
 
 MISSING = "\N{EN DASH}"
 _MINUTE = 60
@@ -74,3 +74,10 @@ def period(first: datetime, until: datetime, zone: str) -> str:
     clock = ZoneInfo(zone)
     start, end = (pd.to_datetime(time, utc=True).tz_convert(clock) for time in (first, until))
     return f"{start:%Y-%m-%d} to {end - timedelta(seconds=1):%Y-%m-%d}"
+
+
+def stretch(first: datetime, until: datetime, zone: str) -> str:
+    """From when to when by the clock of the place: 2024-10-27 00:30 BST to 03:00 GMT; what is the same is said once."""
+    start, end = (pd.to_datetime(time, utc=True).tz_convert(zone) for time in (first, until))
+    begin = f"{start:%Y-%m-%d %H:%M}" if start.tzname() == end.tzname() else f"{start:%Y-%m-%d %H:%M %Z}"
+    return f"{begin} to {end:%H:%M %Z}" if start.date() == end.date() else f"{begin} to {end:%Y-%m-%d %H:%M %Z}"

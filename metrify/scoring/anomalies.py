@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from metrify.features.reading import reading_frame
+from metrify.features.residual import FEATURES as RESIDUAL
 from metrify.features.sources import Validated
 from metrify.models.base import Batch, Model
 from metrify.schema import ANOMALY
@@ -41,7 +42,8 @@ def judge_readings(
     budget [ordinary readings per 1,000 meters and day]. With a budget of 0 the verdict is the family's own, and
     `threshold` is NaN.
     """
-    rows = reading_frame(found, since=since, until=until)
+    residual = not {feature.name for feature in RESIDUAL}.isdisjoint(model.needs.features)
+    rows = reading_frame(found, since=since, until=until, residual=residual)
     answer, step = model.predict(Batch(rows, meters=found.meters)), found.raw.step_minutes
     verdict = pd.Series(verdicts(answer["score"], step, alert_budget, answer["verdict"]), answer.index)
     reason = _reasons(model, rows, answer, verdict)

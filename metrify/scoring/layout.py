@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from metrify.features.dayrecord import DEFECTS
 from metrify.features.frame import Sources
 from metrify.features.sources import (
     SOLAR_COLUMNS,
@@ -98,10 +99,10 @@ def readings() -> Layout[Validated]:
 
 
 def days(settings: Settings) -> Layout[Validated]:
-    """Readings with what the rules say of them, and with what later versions replaced."""
+    """Readings with what all rules of a day say of them, and with what later versions replaced."""
     return Layout(
         lambda found, superseded, around, settings, step: validated(
-            found, around, settings, step_minutes=step, superseded=superseded
+            found, around, settings, step_minutes=step, superseded=superseded, told=DEFECTS
         ),
         attrgetter("raw"),
         _select,

@@ -136,6 +136,7 @@ Judge = Callable[[Model, Any, Period], Iterator[pd.DataFrame]]
 def _ways(settings: Settings) -> dict[str, tuple[Layout[Any], Judge]]:
     """How readings are laid out for each table of answers, and what the model is then asked."""
     budget, forecasting = settings.anomaly.alert_budget, settings.forecasting
+    grace_hours = settings.quality.grace_hours
 
     def strange(model: Model, found: Validated, period: Period) -> Iterator[pd.DataFrame]:
         since = period.until - _DAY if period.since is None else period.since
@@ -147,7 +148,7 @@ def _ways(settings: Settings) -> dict[str, tuple[Layout[Any], Judge]]:
         first = last if period.since is None else _first_day(period.since, zone)
         last = last if period.since is None else min(last, _first_day(period.until, zone) - np.timedelta64(1, "D"))
         if first <= last:
-            yield judge_days(model, found, first, last)
+            yield judge_days(model, found, first, last, grace_hours)
 
     def ahead(model: Model, sources: Sources, period: Period) -> Iterator[pd.DataFrame]:
         if period.since is None:

@@ -29,11 +29,16 @@ def complete_day(until: np.datetime64, zone: str) -> np.datetime64:
     return today.astype("datetime64[D]") - _DAY
 
 
-def judge_days(model: Model, found: Validated, first: np.datetime64, last: np.datetime64) -> pd.DataFrame:
-    """QUALITY columns but for `model`, of these meters' local days from `first` to `last`, both included."""
+def judge_days(
+    model: Model, found: Validated, first: np.datetime64, last: np.datetime64, grace_hours: float
+) -> pd.DataFrame:
+    """QUALITY columns but for `model`, of these meters' local days from `first` to `last`, both included.
+
+    Readings count that came within the grace of their day; a day whose grace is not over counts as far as is known.
+    """
     bounds = np.array([first, last + _DAY], "datetime64[D]").astype(np.int32)
     since, until = day_start(bounds, found.calendar.zone)
-    rows = day_frame(found, since=since, until=until).drop(columns="target")
+    rows = day_frame(found, grace_hours, since=since, until=until).drop(columns="target")
     return model.predict(Batch(rows, meters=found.meters))
 
 
@@ -43,6 +48,7 @@ class QualityScorer(Recent[Validated]):
     def __init__(self, workspace: Workspace, model: Model, name: str):
         """`name` is what QUALITY rows say of the model, such as quality/score:3."""
         super().__init__(workspace, days(workspace.settings), model.needs.lookback_days)
+        self._grace_hours = workspace.settings.quality.grace_hours
         self._model = model
         self._name = name
 
@@ -75,7 +81,7 @@ class QualityScorer(Recent[Validated]):
         self, found: Validated, first: np.datetime64 | None, last: np.datetime64 | None, latest: np.datetime64
     ) -> pd.DataFrame:
         end = complete_day(latest, found.calendar.zone) if last is None else last
-        return judge_days(self._model, found, end if first is None else first, end)
+        return judge_days(self._model, found, end if first is None else first, end, self._grace_hours)
 
 
 def _span(

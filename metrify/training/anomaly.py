@@ -29,10 +29,12 @@ from metrify.training.meters import Split, panel_rows, sampled, split_meters
 from metrify.training.task import Task
 from metrify.training.trial import Objective
 
-__all__ = ["PLAN", "AnomalyTask", "judge", "with_verdicts"]
+__all__ = ["METERING", "PLAN", "AnomalyTask", "MeteringTask", "judge", "with_verdicts"]
 
 PLAN = FaultPlan(kinds=("spike", "stuck", "drop"), events_per_meter=3.0)
 """The faults of an exam."""
+METERING = FaultPlan(kinds=("negative", "stuck", "spike", "clock_shift"), events_per_meter=3.0)
+"""Those that the metering itself makes; a gap leaves no reading to judge."""
 LEARN_DAYS = 120
 """Days before a moment that teach: enough for the rare and the usual, and the same cost whatever the lake holds."""
 _EXAM_SHARE, _MOST_LEARN, _MOST_EXAM = 0.3, 300, 100
@@ -73,6 +75,8 @@ class AnomalyTask(Task):
         "event_recall", "event_precision", "event_f1", "false_incidents",
     )  # fmt: skip
     shown: ClassVar[tuple[str, ...]] = measured
+    residual: ClassVar[bool] = False
+    """whether rows have the features of metrify.features.residual"""
 
     @classmethod
     def of(cls, workspace: Workspace) -> Self:
@@ -111,7 +115,7 @@ class AnomalyTask(Task):
 
     def known_at(self, moment: np.datetime64) -> pd.DataFrame:
         since = moment - LEARN_DAYS * _DAY
-        parts = [reading_frame(group, since=since, until=moment) for group in self.learn]
+        parts = [reading_frame(group, since=since, until=moment, residual=self.residual) for group in self.learn]
         return pd.concat(parts, ignore_index=True)
 
     def exam(
@@ -154,7 +158,7 @@ class AnomalyTask(Task):
         values[:, values.shape[1] - window.values.shape[1] :] = injected.panel.values
         rows, settings = panel_rows(past.replace(values), self.workspace.settings), self.workspace.settings
         for found in validated(rows, self.surroundings, settings, step_minutes=past.step_minutes):
-            frame = reading_frame(found, since=first, until=until)
+            frame = reading_frame(found, since=first, until=until, residual=self.residual)
             number = injected.labels()[_cells(frame, window)]
             faults = injected.faults
             kinds = np.append(faults["kind"].to_numpy(object), "")
@@ -165,6 +169,18 @@ class AnomalyTask(Task):
                 event=np.append(names, "")[number],
                 step_minutes=np.int32(window.step_minutes),
             )
+
+
+@dataclass(frozen=True)
+class MeteringTask(AnomalyTask):
+    """The same of data quality: readings that the metering made wrong, not homes that live otherwise."""
+
+    plan: FaultPlan = METERING
+
+    name: ClassVar[str] = "quality"
+    metric: ClassVar[str] = "event_f1"
+    """a wrong clock is wrong for weeks: reading by reading, little else would count"""
+    residual: ClassVar[bool] = True
 
 
 def _cells(frame: pd.DataFrame, panel: Panel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from metrify.features.dayrecord import DEFECTS
 from metrify.features.sources import Surroundings, Validated, reading_columns, validated
 from metrify.lake.tables import Lake
 from metrify.panel import Panel
@@ -40,13 +41,16 @@ def split_meters(meter_ids: Iterable[str], *, exam_share: float, most_learn: int
     return Split(sorted(learn[:most_learn]), sorted(exam[:most_exam]))
 
 
-def sampled(workspace: Workspace, meter_ids: list[str], *, repeats: bool = False) -> Iterator[Validated]:
-    """The validated readings of these meters; with `repeats` the rules see what was superseded, too."""
+def sampled(workspace: Workspace, meter_ids: list[str], *, whole_days: bool = False) -> Iterator[Validated]:
+    """The validated readings of these meters; with `whole_days` as days are judged: by all rules, repeats included."""
     lake = Lake(workspace)
     readings = lake.read(READING, columns=reading_columns(workspace.settings), meter_ids=meter_ids)
-    superseded = lake.read(READING_HISTORY, meter_ids=meter_ids) if repeats and lake.exists(READING_HISTORY) else None
+    superseded = (
+        lake.read(READING_HISTORY, meter_ids=meter_ids) if whole_days and lake.exists(READING_HISTORY) else None
+    )
     if readings.num_rows:
-        yield from validated(readings, Surroundings.read(lake), workspace.settings, superseded=superseded)
+        told = DEFECTS if whole_days else ()
+        yield from validated(readings, Surroundings.read(lake), workspace.settings, superseded=superseded, told=told)
 
 
 def panel_rows(panel: Panel, settings: Settings) -> pa.Table:

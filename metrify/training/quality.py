@@ -27,7 +27,7 @@ __all__ = ["QualityTask", "judge"]
 
 _MOST = 2_000
 """Meters that teach and judge; of a larger fleet a sample is enough."""
-_UNTIL_KNOWN = np.timedelta64(60, "h")
+_TWO_DAYS = np.timedelta64(60 * 3600, "s")
 """From the begin of a day to the end of the next, wherever on earth."""
 
 
@@ -38,9 +38,10 @@ def judge(answers: pd.DataFrame, rows: pd.DataFrame) -> Mapping[str, float]:
 
 @dataclass(frozen=True)
 class QualityTask(Task):
-    """`day_frame` rows; a moment is a local day."""
+    """`day_frame` rows; a moment is a local day, whose truth is known when the grace of the next is over."""
 
     rows: pd.DataFrame
+    grace: np.timedelta64
 
     name: ClassVar[str] = "quality"
     metric: ClassVar[str] = "brier"
@@ -54,11 +55,13 @@ class QualityTask(Task):
     def of(cls, workspace: Workspace) -> Self:
         meters = Lake(workspace).meters()["meter_id"].tolist()
         chosen = split_meters(meters, exam_share=0.0, most_learn=_MOST, most_exam=0).learn
-        frames = [day_frame(group) for group in sampled(workspace, chosen, repeats=True)]
+        grace_hours = workspace.settings.quality.grace_hours
+        frames = [day_frame(group, grace_hours) for group in sampled(workspace, chosen, whole_days=True)]
         if not frames:
             raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
         rows = pd.concat(frames, ignore_index=True)
-        return cls(rows.sort_values(["local_date", "meter_id"], ignore_index=True))
+        grace = np.timedelta64(round(grace_hours * 3600), "s")
+        return cls(rows.sort_values(["local_date", "meter_id"], ignore_index=True), grace)
 
     @cached_property
     def moments(self) -> NDArray[np.datetime64]:
@@ -66,14 +69,19 @@ class QualityTask(Task):
 
     @property
     def end(self) -> np.datetime64:
-        return self._dates.max() + _UNTIL_KNOWN
+        return self._dates.max() + self._until_known
+
+    @property
+    def _until_known(self) -> np.timedelta64:
+        """From the begin of a day to the end of the next one's grace."""
+        return _TWO_DAYS + self.grace
 
     @cached_property
     def _dates(self) -> NDArray[np.datetime64]:
         return self.rows["local_date"].to_numpy().astype("datetime64[s]")
 
     def known_at(self, moment: np.datetime64) -> pd.DataFrame:
-        return self.rows[(self._dates + _UNTIL_KNOWN <= moment) & self.rows["target"].notna().to_numpy()]
+        return self.rows[(self._dates + self._until_known <= moment) & self.rows["target"].notna().to_numpy()]
 
     def exam(
         self, first: np.datetime64, until: np.datetime64, *, known_at: np.datetime64 | None = None
@@ -83,7 +91,7 @@ class QualityTask(Task):
         return rows if known_at is None else rows[rows.index.isin(self.known_at(known_at).index)]
 
     def judged_by(self, moment: np.datetime64) -> NDArray[np.datetime64]:
-        return self.moments[self.moments + _UNTIL_KNOWN <= moment]
+        return self.moments[self.moments + self._until_known <= moment]
 
     @property
     def objective(self) -> Objective:

@@ -25,8 +25,12 @@ TASKS = {
     "RISK": "metrify.training.maintenance:MaintenanceTask",
     "QUALITY": "metrify.training.quality:QualityTask",
     "ESTIMATE": "metrify.training.estimation:EstimationTask",
+    "quality ANOMALY": "metrify.training.anomaly:MeteringTask",
 }
-"""The one registration, by the table that families answer with; strings, so that naming one loads nothing heavy."""
+"""The one registration, by the table that families answer with, or by task and table where a task judges its own way.
+
+Strings, so that naming one loads nothing heavy.
+"""
 
 
 class Task(ABC):
@@ -115,7 +119,8 @@ def task_class(name: str) -> type[Task]:
         table = catalog.ANSWERS[name]
     else:
         raise UnknownName("task", name, catalog.ANSWERS)
-    module, attribute = TASKS[table.name].split(":")
+    own = f"{name.partition('/')[0]} {table.name}"
+    module, attribute = TASKS[own if own in TASKS else table.name].split(":")
     return getattr(import_module(module), attribute)
 
 

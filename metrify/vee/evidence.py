@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,8 @@ class Evidence:
     column: str = "kwh"
     """the READING column that `panel` holds"""
     channels: Mapping[str, Panel] = field(default_factory=dict)
-    """other READING columns that hold any value, on the grid of `panel`: same meters, start, step and shape"""
+    """other READING columns that hold any value, on the grid of `panel`: same meters, start, step and shape. Counters
+    (register_...) are float64: float32 loses the watt-hours of a counter that has run far"""
     available: NDArray[np.int64] | None = None
     """when late values could be known [s since 1970; 0: when their interval ended], [M, T]; None: none is late"""
     off_grid: Found | None = None
@@ -46,6 +48,17 @@ class Evidence:
     """the interval in which the meter's device was exchanged, [M, T]"""
     generation: Panel | None = None
     """metered production behind the meter [kWh per interval], on the grid of `panel`"""
+    pv_kw: NDArray[np.float64] | None = None
+    """rated solar power behind each meter [kW], NaN where METER does not say, [M]; None: nothing is said of any"""
+
+    @cached_property
+    def shared(self) -> dict[str, Any]:
+        """What one rule worked out of it and others may take, by a name of their choice."""
+        return {}
+
+    def channel(self, column: str) -> Panel | None:
+        """A READING column, be it the panel itself or one of the channels; None: nobody reported it."""
+        return self.panel if column == self.column else self.channels.get(column)
 
     @cached_property
     def clock(self) -> LocalTimes:

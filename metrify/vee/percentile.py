@@ -1,68 +1,119 @@
-"""A meter's own high readings, as they were known before each day: what a spike is measured by."""
+"""A meter's own high readings and high jumps: what a spike is measured by."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from metrify.panel import Panel
+from metrify.vee.evidence import Found
 
-__all__ = ["WINDOW_DAYS", "trailing_percentile"]
+__all__ = ["WINDOW_DAYS", "Window", "above_percentile"]
 
 WINDOW_DAYS = 28
-"""Days before a reading's own (UTC) day that its percentile is taken over."""
-_LEAST_DAYS = 3
+"""Days before a reading's own (UTC) day that a rule of severity error may look at as soon as the interval is over."""
 _LEVEL = 0.999
+_LEAST_DAYS = 7
+_BINS = 1 << 15
+"""Sizes of readings are counted by their upper 16 bits, the sign left out: steps of less than one part in 128."""
 
 
-def trailing_percentile(panel: Panel) -> NDArray[np.float32]:
-    """The 99.9th percentile of the absolute readings of the 28 UTC days before each interval's day, shape [M, T].
+@dataclass(frozen=True)
+class Window:
+    """The UTC days around a reading's own day that its percentile is taken over."""
 
-    The lower of two order statistics is taken; infinity where fewer than three days' readings are known. Nothing of
-    the day itself or later is used, so a reading is judged the same whenever it is looked at.
+    before: int
+    after: int
+    """0: the readings of the day itself are left out too, so that nothing later than the reading is used"""
+
+
+def above_percentile(panel: Panel, factor: float, window: Window, *, jumps: bool = False) -> Found:
+    """Whether a reading is larger in size than `factor` times the meter's own 99.9th percentile, [M, T].
+
+    With `jumps`, whether its distance from the reading of the interval before it is, measured by such distances. The
+    percentile is the lower of two order statistics, rounded down by less than one part in 128. Nothing is found where
+    fewer than seven days' readings lie in the window, or where the percentile is zero.
     """
+    found = np.zeros(panel.values.shape, bool)
     days = panel.times.astype("datetime64[D]").astype(np.int64)
-    if not len(days):
-        return np.empty(panel.values.shape, np.float32)
-    per_day = max(1440 // panel.step_minutes, 1)
-    most = WINDOW_DAYS * per_day
-    kept = most - int(_LEVEL * (most - 1))  # rank from above of the percentile of a full window
-    limits = np.empty((len(panel.meter_ids), int(days[-1] - days[0]) + 1), np.float32)
-    _slide(np.abs(panel.values), days - days[0], kept, _LEAST_DAYS * per_day, limits)
-    return limits[:, days - days[0]]
+    if len(days):
+        edges = np.searchsorted(days, np.arange(days[0], days[-1] + 2))
+        least = _LEAST_DAYS * max(1440 // panel.step_minutes, 1)
+        _above(
+            np.ascontiguousarray(panel.values),
+            jumps,
+            edges,
+            window.before,
+            window.after,
+            least,
+            np.float32(factor),
+            found,
+        )
+    return found
 
 
 @njit(cache=True)
-def _slide(values, day, kept, least, limits):  # pragma: no cover - compiled
-    """Keep each day's highest readings; the percentile of a window is among those of its days."""
-    days = limits.shape[1]
+def _above(values, jumps, edges, before, after, least, factor, found):  # pragma: no cover - compiled
+    """Slide the window over the days of each meter; `place` is the bin that holds the percentile."""
+    days = len(edges) - 1
+    sizes = np.empty(values.shape[1], np.float32)
+    bins = np.empty(values.shape[1], np.int32)
+    bits = sizes.view(np.uint32)
+    limit = np.empty(1, np.float32)
     for m in range(values.shape[0]):
-        highest = np.full((days, kept), np.float32(-1))
-        count = np.zeros(days, np.int64)
-        for t in range(values.shape[1]):
-            if not np.isnan(values[m, t]):
-                count[day[t]] += 1
-                _keep(highest[day[t]], values[m, t])
+        _sizes(values[m], jumps, sizes)
+        for t in range(len(sizes)):
+            bins[t] = np.int32(bits[t] >> 16) if np.isfinite(sizes[t]) else -1
+        count = np.zeros(_BINS, np.int32)
+        state = np.zeros(3, np.int64)  # readings in the window, readings above the bin, the bin
+        first = until = 0
         for d in range(days):
-            first = max(d - WINDOW_DAYS, 0)
-            known = count[first:d].sum()
-            limits[m, d] = np.inf
-            if known >= least:
-                top = np.full(kept, np.float32(-1))
-                for earlier in range(first, d):
-                    for k in range(kept):
-                        _keep(top, highest[earlier, k])
-                limits[m, d] = top[min(known - int(_LEVEL * (known - 1)), kept) - 1]
+            while until < min(d + after + (after > 0), days) or until < d:
+                _move(bins[edges[until] : edges[until + 1]], 1, count, state)
+                until += 1
+            while first < d - before:
+                _move(bins[edges[first] : edges[first + 1]], -1, count, state)
+                first += 1
+            if state[0] >= least:
+                limit.view(np.uint32)[0] = _settle(count, state) << 16
+                most = limit[0] * factor
+                for t in range(edges[d], edges[d + 1]):
+                    found[m, t] = sizes[t] > most > 0
 
 
 @njit(cache=True)
-def _keep(top, value):  # pragma: no cover - compiled
-    """Put `value` into the descending `top`, if it belongs there; the lowest falls out."""
-    place = len(top) - 1
-    if value <= top[place]:
+def _sizes(row, jumps, sizes):  # pragma: no cover - compiled
+    """The absolute readings, or their absolute distances from the ones before."""
+    if not jumps:
+        for t in range(len(row)):
+            sizes[t] = abs(row[t])
         return
-    while place > 0 and top[place - 1] < value:
-        top[place] = top[place - 1]
-        place -= 1
-    top[place] = value
+    sizes[0] = np.nan
+    for t in range(1, len(row)):
+        sizes[t] = abs(row[t] - row[t - 1])
+
+
+@njit(cache=True)
+def _move(bins, by, count, state):  # pragma: no cover - compiled
+    """Take a day's readings into the window (by 1) or out of it (by -1)."""
+    for place in bins:
+        if place >= 0:
+            count[place] += by
+            state[0] += by
+            if place > state[2]:
+                state[1] += by
+
+
+@njit(cache=True)
+def _settle(count, state):  # pragma: no cover - compiled
+    """The bin in which the percentile of the readings now in the window lies."""
+    rank = state[0] - np.int64(_LEVEL * (state[0] - 1))  # from above, 1 is the highest
+    while state[1] >= rank:
+        state[2] += 1
+        state[1] -= count[state[2]]
+    while state[1] + count[state[2]] < rank:
+        state[1] += count[state[2]]
+        state[2] -= 1
+    return np.uint32(state[2])

@@ -31,4 +31,4 @@ class Rule:
     teaches: bool = True
     """whether a model may learn from a reading of which it holds; never where the severity is error"""
     sees: tuple[str, ...] = ()
-    """what it finds nothing without: a channel, or another field of Evidence that may be None"""
+    """channels, or other fields of Evidence that may be None; without any of them it finds nothing"""

@@ -35,7 +35,9 @@ def validate(
     for rule in RULES:
         if only is None or rule.name in only:
             find = rule.find if hindsight else rule.at_once or rule.find
-            flags |= find(evidence, settings) * _BIT[rule.name]
+            found = find(evidence, settings)
+            if found.any():  # most rules hold nowhere, and a pass over the mask costs more than a look
+                flags |= found * _BIT[rule.name]
     return flags
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from metrify.features.dayrecord import DEFECTS
 from metrify.features.sources import Validated
 from metrify.localtime import Calendar
 from metrify.panel import Panel
@@ -27,7 +28,8 @@ def judged(
     """Readings [M, T] from `start` [UTC] on, with what the rules say of them; no meter may be below zero."""
     ids = np.array([f"M{m:03}" for m in range(len(values))])
     panel = Panel(ids, np.datetime64(start, "s"), step, values.astype(np.float32))
-    evidence = Evidence(panel, np.zeros(len(ids), bool), repeated)
-    at_once, later = (validate(evidence, VeeSettings(), hindsight=late) for late in (False, True))
+    calendar = Calendar(zone, "GB", "ENG")
+    evidence = Evidence(panel, np.zeros(len(ids), bool), repeated, calendar)
+    at_once, later = (validate(evidence, VeeSettings(), hindsight=late, only=DEFECTS) for late in (False, True))
     meters = pd.DataFrame({"pv_kw": None}, index=ids)
-    return Validated(panel, at_once, later, Calendar(zone, "GB", "ENG"), meters, available, repeated)
+    return Validated(panel, at_once, later, calendar, meters, available, repeated)

@@ -39,7 +39,7 @@ def test_a_file_becomes_a_mapping(tmp_path: Path) -> None:
         ({"wide": {"target": "kwh", "unti": "Wh"}}, UnknownKeys, "Did you mean unit"),
         ({"columns": {"kwh": {"unit": "Wh"}}}, BadMapping, "columns.kwh.column"),
         ({"columns": {"kwh": 3}}, BadMapping, "columns.kwh"),
-        ({"layout": "tall"}, BadMapping, "'long' or 'wide'"),
+        ({"layout": "tall"}, BadMapping, "'long', 'wide'"),
         ({"stamp": "middle"}, BadMapping, "'start' or 'end'"),
         ({"interval_minutes": "30"}, BadMapping, "interval_minutes"),
         ({"interval_minutes": 0}, BadMapping, "greater than or equal to 1"),

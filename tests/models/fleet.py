@@ -11,12 +11,14 @@ import pyarrow as pa
 from metrify.features.asset import Equipment, as_of_grid, asset_frame
 from metrify.features.day import day_frame
 from metrify.features.frame import Sources, forecast_frame
+from metrify.features.gap import gap_frame
 from metrify.features.reading import reading_frame
 from metrify.features.rows import issue_times
 from metrify.features.sources import Surroundings, Validated, validated
 from metrify.localtime import Calendar
 from metrify.models.base import Batch
 from metrify.panel import Panel
+from metrify.sample.gaps import cut
 from metrify.schema import METER
 from metrify.schema.table import TIME
 from metrify.settings import Settings
@@ -31,10 +33,10 @@ HORIZON = 180
 ASSET_CUT = np.datetime64("2019-01-01", "s")
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def batches(frame: str) -> tuple[Batch, Batch]:
     """What teaches a family of this frame, and what it is asked afterwards."""
-    return {"forecast": _forecast, "reading": _reading, "day": _day, "asset": _asset}[frame]()
+    return {"forecast": _forecast, "reading": _reading, "day": _day, "asset": _asset, "gap": _gap}[frame]()
 
 
 @lru_cache(maxsize=1)
@@ -94,15 +96,33 @@ def _metered() -> Validated:
 
 
 def _reading() -> tuple[Batch, Batch]:
-    rows = reading_frame(_metered()).reset_index(drop=True)
+    rows = reading_frame(_metered(), residual=True).reset_index(drop=True)
     early = rows["timestamp"] < METERED_CUT
     return Batch(rows[early]), Batch(rows[~early])
 
 
 def _day() -> tuple[Batch, Batch]:
-    rows = day_frame(_metered()).reset_index(drop=True)
+    rows = day_frame(_metered(), 24.0).reset_index(drop=True)
     early = (rows["local_date"] < METERED_CUT) & rows["target"].notna()
     return Batch(rows[early]), Batch(rows[rows["local_date"] >= METERED_CUT])
+
+
+def _gap() -> tuple[Batch, Batch]:
+    """Gaps cut out of the hourly meters before and after the day; one exports, one is all zero, one has no readings."""
+    found = _metered()
+    zero, silent = np.zeros((1, found.raw.values.shape[1]), np.float32), np.full_like(found.raw.values[:1], np.nan)
+    values = np.concatenate([found.truth.values, found.truth.values[:1] - 0.8, zero, silent])
+    ids = np.append(found.raw.meter_ids, ["exporter", "zero", "silent"])
+    panel = Panel(ids, found.raw.start, found.raw.step_minutes, values)
+    meters = pd.DataFrame({"zone": "Europe/London", "country": "GB"}, index=ids)
+    early, late = panel.between(panel.start, METERED_CUT), panel.between(METERED_CUT, panel.end)
+    lengths = (1,) * 12 + (2,) * 6 + (6, 12) * 4 + (24, 48, 72)
+    taught = cut(early, lengths, 1, 8)
+    rows = gap_frame(taught[0], taught[1], found.calendar).assign(target=early.values[taught[1]])
+    holes, wanted, _ = cut(late, (1, 1, 6, 24, 72), 1, 9)
+    wanted[-1, :5] = True  # of the silent meter everything is missing
+    asked = gap_frame(holes, wanted, found.calendar).assign(target=late.values[wanted])
+    return Batch(rows, taught[0], meters), Batch(asked, holes, meters)
 
 
 def _asset() -> tuple[Batch, Batch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +16,11 @@ from metrify.models.base import Batch, Choice, Model, Span
 from metrify.models.catalog import FAMILIES, families, family, load
 from tests.models.fleet import batches
 
-QUICK = {"forecasting/lightgbm": {"n_estimators": 30, "min_data_in_leaf": 20, "threads": 2}}
+QUICK = {
+    "forecasting/lightgbm": {"n_estimators": 30, "min_data_in_leaf": 20, "threads": 2},
+    "quality/imputer": {"n_estimators": 30, "min_data_in_leaf": 20, "threads": 2},
+    "quality/denoiser": {"epochs": 2, "windows": 512, "filters": 8, "reach_days": 3},
+}
 """Settings that keep the suite short; families without an entry run with their defaults."""
 
 every_family = pytest.mark.parametrize("name", list(FAMILIES))
@@ -51,7 +56,13 @@ def test_answers_one_row_per_row_with_the_columns_of_its_table(name: str) -> Non
 @every_family
 def test_a_row_without_an_answer_says_why(name: str) -> None:
     answer = fitted(name).predict(given(name)[1])
-    point = {"FORECAST": "q50", "ANOMALY": "score", "RISK": "probability", "QUALITY": "estimation_risk"}
+    point = {
+        "FORECAST": "q50",
+        "ANOMALY": "score",
+        "RISK": "probability",
+        "QUALITY": "estimation_risk",
+        "ESTIMATE": "value",
+    }
     unanswered = answer[answer[point[fitted(name).produces.name]].isna()]
     assert (unanswered["reason"].str.len() > 5).all()
     assert len(unanswered) < len(answer) / 2
@@ -60,7 +71,7 @@ def test_a_row_without_an_answer_says_why(name: str) -> None:
 @every_family
 def test_the_target_is_not_looked_at_when_it_answers(name: str) -> None:
     _, test = given(name)
-    blind = Batch(test.rows.drop(columns="target", errors="ignore"))
+    blind = replace(test, rows=test.rows.drop(columns="target", errors="ignore"))
     pd.testing.assert_frame_equal(fitted(name).predict(blind), fitted(name).predict(test))
 
 
@@ -84,7 +95,7 @@ def test_missing_features_are_no_error_and_no_other_rows_concern(name: str) -> N
     _, test = given(name)
     rows = test.rows.copy()
     rows.loc[rows.index[::3], measured_features(name, rows)] = np.nan
-    answer, whole = fitted(name).predict(Batch(rows)), fitted(name).predict(test)
+    answer, whole = fitted(name).predict(replace(test, rows=rows)), fitted(name).predict(test)
     assert len(answer) == len(rows)
     kept = np.arange(len(rows)) % 3 > 0
     pd.testing.assert_frame_equal(answer[kept], whole[kept])
@@ -95,7 +106,7 @@ def test_gaps_in_the_training_rows_do_not_spoil_the_others(name: str) -> None:
     train, test = given(name)
     rows = train.rows.copy()
     rows.loc[rows.index[::10], measured_features(name, rows)] = np.nan
-    answer, whole = teach(name, Batch(rows)).predict(test), fitted(name).predict(test)
+    answer, whole = teach(name, replace(train, rows=rows)).predict(test), fitted(name).predict(test)
     assert answer.isna().equals(whole.isna())
 
 
@@ -114,14 +125,14 @@ def test_rows_do_not_disturb_each_other(name: str) -> None:
     subject = fitted(name).produces.key[0]
     for one in test.rows[subject].unique()[:3]:
         mine = test.rows[subject] == one
-        pd.testing.assert_frame_equal(fitted(name).predict(Batch(test.rows[mine])), whole[mine])
+        pd.testing.assert_frame_equal(fitted(name).predict(replace(test, rows=test.rows[mine])), whole[mine])
 
 
 @every_family
 def test_nothing_to_learn_from_is_said(name: str) -> None:
     train, _ = given(name)
     with pytest.raises(NoData):
-        teach(name, Batch(train.rows.iloc[:0]))
+        teach(name, replace(train, rows=train.rows.iloc[:0]))
 
 
 @every_family

@@ -39,7 +39,7 @@ def zscore(lake: Lake, **settings: float) -> Model:
 def quality(lake: Lake) -> Model:
     """Of days that are followed by a bad one at random."""
     groups = readings().read(lake, Surroundings.read(lake), START)
-    rows = pd.concat([day_frame(group) for group in groups], ignore_index=True)
+    rows = pd.concat([day_frame(group, 24.0) for group in groups], ignore_index=True)
     rows["target"] = np.random.default_rng(1).integers(0, 2, len(rows)).astype(float)
     return family("quality/score").configured({"n_estimators": 30}).fit(Batch(rows))
 

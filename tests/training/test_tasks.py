@@ -15,8 +15,8 @@ from metrify.models.catalog import league as rivals_of
 from metrify.registry import Registry
 from metrify.sample.simulator import load, load_devices, simulate, simulate_devices
 from metrify.schema import ASSET, EVENT
-from metrify.settings import Workspace
-from metrify.training.anomaly import AnomalyTask, with_verdicts
+from metrify.settings import Settings, Workspace
+from metrify.training.anomaly import METERING, AnomalyTask, MeteringTask, with_verdicts
 from metrify.training.backtest import backtest, holdout
 from metrify.training.maintenance import MaintenanceTask
 from metrify.training.meters import split_meters
@@ -26,7 +26,7 @@ from metrify.training.task import of_task
 from metrify.training.train import train
 
 DAY = np.timedelta64(1, "D")
-TAUGHT = ("anomaly", "maintenance", "quality")
+TAUGHT = ("anomaly", "maintenance", "quality", "quality/outlier")
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +83,35 @@ def test_the_alert_budget_decides_and_without_one_the_family(anomaly: AnomalyTas
 
 def test_a_day_teaches_once_the_next_was_over(fleet: Workspace) -> None:
     task = QualityTask.of(fleet)
-    moment = task.moments[30]
+    moment, grace = task.moments[30], np.timedelta64(24, "h")
     known = task.known_at(moment)
-    assert known["local_date"].max() + 2 * DAY <= moment
+    assert known["local_date"].max() + 2 * DAY + grace <= moment
+    assert (known["issue_time"] + DAY <= moment).all()  # the next day's grace is over
     exam = task.exam(moment, task.end, known_at=moment + 9 * DAY)
     assert exam["local_date"].min() >= moment
-    assert exam["local_date"].max() + 2 * DAY <= moment + 9 * DAY
+    assert exam["local_date"].max() + 2 * DAY + grace <= moment + 9 * DAY
+    assert (task.judged_by(moment) + 2 * DAY + grace <= moment).all()
     assert set(exam["target"]) == {0.0, 1.0}
+
+
+def test_the_grace_of_the_settings_is_waited_for(fleet: Workspace) -> None:
+    hasty = Workspace(fleet.home)
+    hasty.__dict__["settings"] = Settings.checked({"quality": {"grace_hours": 1}}, "settings")
+    patient, hasty = QualityTask.of(fleet), QualityTask.of(hasty)
+    assert patient.end - hasty.end == np.timedelta64(23, "h")
+    assert (patient.rows["issue_time"] - hasty.rows["issue_time"]).unique().tolist() == [pd.Timedelta(hours=23)]
+    assert hasty.rows["target"].mean() > patient.rows["target"].mean()  # what comes after an hour is missing
+    assert len(hasty.known_at(patient.moments[30])) >= len(patient.known_at(patient.moments[30]))
+
+
+def test_bad_data_is_examined_by_faults_of_the_metering(fleet: Workspace) -> None:
+    task = of_task(fleet, "quality/outlier")
+    assert isinstance(task, MeteringTask)
+    assert task.name == "quality"
+    exam = task.exam(task.moments[-20], task.end)
+    assert set(exam["kind"]) - {""} <= set(METERING.kinds)
+    assert exam["shape_fit"].notna().mean() > 0.8
+    assert type(of_task(fleet, "anomaly/zscore")) is AnomalyTask
 
 
 def test_equipment_teaches_once_its_horizon_was_over(fleet: Workspace) -> None:

@@ -21,8 +21,6 @@ from metrify.schema import ANOMALY, Table
 __all__ = ["IsolationForestDetector"]
 
 _SPLIT = ("zscore", "change", "day_ratio", "week_ratio", "day_zscore", "peak_ratio", "same_hours", "zero_hours")
-_TOLD = ("value", "usual", "known_28d", *_SPLIT)
-_DAY = [_SPLIT.index("day_ratio"), _SPLIT.index("day_zscore")]  # two words for one thing
 _SECOND = 2.0
 """From which surprise on a second feature is named: one ordinary row in a hundred."""
 
@@ -45,7 +43,11 @@ class IsolationForestDetector(Model):
 
     family: ClassVar[str] = "anomaly/isolation_forest"
     produces: ClassVar[Table] = ANOMALY
-    needs: ClassVar[Needs] = Needs("reading", _TOLD, lookback_days=LOOKBACK_DAYS)
+    needs: ClassVar[Needs] = Needs("reading", ("value", "usual", "known_28d", *_SPLIT), lookback_days=LOOKBACK_DAYS)
+    split: ClassVar[tuple[str, ...]] = _SPLIT
+    """features that trees split"""
+    alike: ClassVar[frozenset[str]] = frozenset({"day_ratio", "day_zscore"})
+    """features that say one thing in two words"""
 
     _forest: Forest = field(init=False, repr=False, compare=False)
     _neutral: NDArray[np.float32] = field(init=False, repr=False, compare=False)
@@ -60,32 +62,58 @@ class IsolationForestDetector(Model):
         if len(rows) > self.most_rows:
             chosen = np.random.default_rng(self.random_state).choice(len(rows), self.most_rows, replace=False)
             rows = rows.iloc[np.sort(chosen)]
-        compressed = _compressed(rows)
+        compressed = self._compressed(rows)
         known = [column[np.isfinite(column)] for column in compressed.T]
         self._neutral = np.array([np.median(column) if len(column) else 0 for column in known], np.float32)
         self._tails = [(_tail(-column), _tail(column)) for column in known]
         matrix = self._filled(compressed)
         self._forest = Forest.fit(matrix, self.n_estimators, self.max_samples, self.random_state)
-        self._surprise = Surprise.fit(self._forest.score(matrix))
+        self._calibrate(matrix, self._forest.score(matrix))
         return self
+
+    def _calibrate(self, matrix: NDArray[np.float32], raw: NDArray[np.float64]) -> None:
+        """Learn from ordinary rows, their features [N, F] without NaN and the forest's scores of them [N]."""
+        self._surprise = Surprise.fit(raw)
+
+    def _score(self, matrix: NDArray[np.float32], raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How strange rows are, of which likewise."""
+        return self._surprise(raw)
 
     def predict(self, batch: Batch) -> pd.DataFrame:
         rows = batch.rows
         here = judged(rows)
         score = np.full(len(rows), np.nan)
-        score[here] = self._surprise(self._forest.score(self._filled(_compressed(rows[here]))))
+        matrix = self._filled(self._compressed(rows[here]))
+        score[here] = self._score(matrix, self._forest.score(matrix))
         verdict = score > -np.log10(self.contamination)
         return answer(rows, score, verdict, self.reasons(rows[verdict]))
 
     def reasons(self, rows: pd.DataFrame) -> list[str]:
         """The one or two features of each of these rows that lie farthest out among the training rows, in words."""
-        compressed = _compressed(rows)
-        pairs = zip(compressed.T, self._tails, strict=True)
-        strange = np.array([np.maximum(low(-column), high(column)) for column, (low, high) in pairs])
+        strange = self._strange(self._compressed(rows))
         first, second = np.argsort(-np.nan_to_num(strange, nan=-1.0), axis=0, kind="stable")[:2]
-        both = (strange[second, np.arange(len(rows))] >= _SECOND) & ~(np.isin(first, _DAY) & np.isin(second, _DAY))
-        told = zip(first, second, both, rows[list(_TOLD)].to_dict("records"), strict=True)
-        return ["; ".join(phrase(_SPLIT[k], row) for k in ((a, b) if two else (a,))) for a, b, two, row in told]
+        alike = np.array([name in self.alike for name in self.split])
+        both = (strange[second, np.arange(len(rows))] >= _SECOND) & ~(alike[first] & alike[second])
+        told = zip(first, second, both, rows[list(self.needs.features)].to_dict("records"), strict=True)
+        return ["; ".join(self.phrase(self.split[k], of) for k in ((a, b) if two else (a,))) for a, b, two, of in told]
+
+    def _strange(self, compressed: NDArray[np.float32]) -> NDArray[np.float64]:
+        """How far out each feature of rows [N, F] lies among the training rows, on whichever side, [F, N]."""
+        pairs = zip(compressed.T, self._tails, strict=True)
+        return np.array([np.maximum(low(-column), high(column)) for column, (low, high) in pairs])
+
+    def phrase(self, feature: str, row: dict[str, float]) -> str:
+        """What a feature of `split` says of a row, in words."""
+        return phrase(feature, row)
+
+    def columns(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The features of `split`."""
+        return rows[list(self.split)]
+
+    def _compressed(self, rows: pd.DataFrame) -> NDArray[np.float32]:
+        """Features [N, F] by their signed logarithm: a forest splits between extremes, which would hide the rest."""
+        matrix = self.columns(rows).to_numpy(np.float32)
+        return np.copysign(np.log1p(np.abs(matrix)), matrix)
 
     def _filled(self, compressed: NDArray[np.float32]) -> NDArray[np.float32]:
         """What is unknown counts as ordinary."""
@@ -94,7 +122,7 @@ class IsolationForestDetector(Model):
     def save_state(self, folder: Path) -> None:
         self._forest.save(folder / "forest.npz")
         state = {
-            "features": _SPLIT,
+            "features": self.split,
             "neutral": self._neutral.tolist(),
             "surprise": self._surprise.state(),
             "tails": [[tail.state() for tail in pair] for pair in self._tails],
@@ -107,12 +135,6 @@ class IsolationForestDetector(Model):
         self._neutral = np.asarray(state["neutral"], np.float32)
         self._surprise = Surprise.from_state(state["surprise"])
         self._tails = [(Surprise.from_state(low), Surprise.from_state(high)) for low, high in state["tails"]]
-
-
-def _compressed(rows: pd.DataFrame) -> NDArray[np.float32]:
-    """Features [N, F] by their signed logarithm: a forest splits between extremes, which would hide all the rest."""
-    matrix = rows[list(_SPLIT)].to_numpy(np.float32)
-    return np.copysign(np.log1p(np.abs(matrix)), matrix)
 
 
 def _tail(column: NDArray[np.float32]) -> Surprise:

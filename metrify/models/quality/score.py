@@ -12,17 +12,19 @@ import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from metrify.errors import EmptyTable, OneClass
-from metrify.features.day import DEFECTS, FEATURES, LOOKBACK_DAYS
+from metrify.features.day import FEATURES
+from metrify.features.dayrecord import DEFECTS, LOOKBACK_DAYS, SEVERITY
+from metrify.features.feature import TARGET_UNIT
 from metrify.models.base import Batch, Model, Needs, Report, Span
 from metrify.models.boosting import Teller
 from metrify.models.calibration import Calibration, folds
+from metrify.models.quality.lesson import lesson
 from metrify.models.quality.words import NOTHING_KNOWN, risk_reasons, score_reasons
 from metrify.schema import QUALITY, Table
 
 __all__ = ["QualityModel"]
 
-_NAMES = [feature.name for feature in FEATURES]
+_NAMES = [feature.name for feature in FEATURES if feature.unit != TARGET_UNIT]  # what does not grow with the meter
 _PATIENCE = 20
 
 
@@ -30,17 +32,19 @@ _PATIENCE = 20
 class QualityModel(Model):
     """A score of 0 to 100 that anybody can reckon again, and beside it a few small trees for tomorrow's risk.
 
-    The score is 100 x (1 - the weighted share of defective intervals). The risk: Chen and Guestrin 2016, "XGBoost: a
+    The score is 100 x (1 - the weighted share of defective intervals), each interval counted once, for the gravest rule
+    that holds of it. The risk: Chen and Guestrin 2016, "XGBoost: a
     scalable tree boosting system", doi:10.1145/2939672.2939785, stopped early and calibrated on meters that they
     have not seen: faults come in bouts, and the last days alone may hold none or little else.
     """
 
     weight_gap: float = 1.0
     """how much a missing interval lowers the score: 1 takes all that the interval is worth"""
-    weight_duplicate: float = 0.25
-    weight_negative: float = 1.0
-    weight_stuck: float = 1.0
-    weight_spike: float = 1.0
+    weight_error: float = 1.0
+    """likewise a reading that is not used, such as one below zero"""
+    weight_warning: float = 0.25
+    """likewise a reading that is used and looked at, such as one that was reported twice"""
+    weight_info: float = 0.0
     n_estimators: Annotated[int, Span(30, 400, log=True)] = 200
     """most trees; fewer where more do not help on the days set aside"""
     learning_rate: Annotated[float, Span(0.02, 0.3, log=True)] = 0.08
@@ -67,8 +71,7 @@ class QualityModel(Model):
 
         Raises EmptyTable where no row has a target, OneClass where all have the same.
         """
-        rows = train.rows[train.rows["target"].notna()].sort_values(["local_date", "meter_id"], kind="stable")
-        self._refuse_one_class(rows)
+        rows = lesson(train.rows, self.family)
         data, rounds, self._calibration = _dataset(rows), self.n_estimators, Calibration()
         asides = _by_meter(rows, self.calibration_folds)
         if len(asides) > 1:
@@ -86,14 +89,6 @@ class QualityModel(Model):
             best.append(trees.num_boosted_rounds())
             odds[held] = _odds(trees, asked)
         return max(round(float(np.mean(best))), 1), odds
-
-    def _refuse_one_class(self, rows: pd.DataFrame) -> None:
-        if rows.empty:
-            raise EmptyTable("READING", "Training wants meter-days whose next day is covered by readings to its end.")
-        if rows["target"].nunique() < 2:
-            all_of_them = "every one" if rows["target"].iloc[0] > 0 else "none"
-            found = f"of {len(rows):,} meter-days {all_of_them} was followed by a day that needs estimation"
-            raise OneClass(self.family, found, "Give it more days or more meters; the rules judge readings without it.")
 
     def _boost(
         self, data: xgb.DMatrix, rounds: int, held: xgb.DMatrix | None = None, watch: list[Any] | None = None
@@ -152,7 +147,7 @@ class QualityModel(Model):
         for rule in DEFECTS:
             share = rows[f"{rule}_share"].to_numpy(np.float64)
             unknown = 1.0 if rule == "gap" else 0.0
-            lost[rule] = 100 * getattr(self, f"weight_{rule}") * np.where(np.isfinite(share), share, unknown)
+            lost[rule] = 100 * getattr(self, f"weight_{SEVERITY[rule]}") * np.where(np.isfinite(share), share, unknown)
         return lost
 
     def _reasons(

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metrify.features.day import DEFECTS, FEATURES
+from metrify.features.day import FEATURES
+from metrify.features.dayrecord import DEFECTS
+from metrify.models.quality.expectations import Measure
 
-__all__ = ["NOTHING_KNOWN", "risk_reasons", "score_reasons"]
+__all__ = ["NOTHING_KNOWN", "risk_reasons", "score_reasons", "tomorrow", "unmet"]
 
 NOTHING_KNOWN = "nothing is known of the readings of this day"
 _FEATURE = {feature.name: feature for feature in FEATURES}
@@ -38,8 +40,23 @@ def risk_reasons(
     for values, chance, added in zip(rows[names].to_numpy(np.float64), risk, said, strict=True):
         most = [k for k in np.argsort(-added, kind="stable")[:_NAMED] if added[k] > 0]
         why = "; ".join(_value(names[k], values[k]) for k in most)
-        reasons.append(f"tomorrow needs estimation with {100 * chance:.0f} %" + (f" ({why})" if why else ""))
+        reasons.append(tomorrow(chance) + (f" ({why})" if why else ""))
     return reasons
+
+
+def tomorrow(risk: float) -> str:
+    """The risk, said."""
+    return f"tomorrow needs estimation with {100 * risk:.0f} %"
+
+
+def unmet(measure: Measure, value: float, low: float, high: float, intervals: float, unit: str) -> str:
+    """An expectation that a day did not meet: what was found, and the limits. `unit` is that of the readings."""
+    if measure.kind == "volume":
+        return f"{value * intervals:.0f} of {intervals:.0f} readings, expected at least {np.ceil(low * intervals):.0f}"
+    of = unit if measure.sized else "h"
+    between = f"{low:.3g} to {high:.3g}"
+    limit = between if measure.low and measure.high else f"at least {low:.3g}" if measure.low else f"at most {high:.3g}"
+    return f"{measure.name} {value:.3g} {of}, expected {limit}"
 
 
 def _how_many(share: float, intervals: float) -> str:

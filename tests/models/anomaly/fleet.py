@@ -35,7 +35,7 @@ def frame(of: Panel) -> pd.DataFrame:
     evidence = Evidence(of, np.zeros(len(of.meter_ids), bool))
     flags = [validate(evidence, VeeSettings(), hindsight=hindsight) for hindsight in (False, True)]
     found = Validated(of, *flags, Calendar("Europe/London"), pd.DataFrame(index=of.meter_ids), None)
-    return reading_frame(found)
+    return reading_frame(found, residual=True)
 
 
 @lru_cache(maxsize=1)

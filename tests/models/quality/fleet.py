@@ -34,7 +34,7 @@ def prone_fleet(meters: int = 120) -> pd.DataFrame:
             length = random.integers(1, 5)
             values[meter, first : first + length] = np.nan if random.random() < 0.8 else -0.5
     values[:, [0, -1]] = 0.3  # the first and the last day are whole
-    return day_frame(judged(values))
+    return day_frame(judged(values), 24.0)
 
 
 def split() -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from metrify.errors import EmptyTable, OneClass, UnknownKeys
-from metrify.features.day import FEATURES
+from metrify.features.dayrecord import DEFECTS, SEVERITY
 from metrify.metrics.classes import score_probabilities
 from metrify.models.base import Batch
 from metrify.models.quality.score import QualityModel
 from tests.models.quality.fleet import split
 
-NAMES = [feature.name for feature in FEATURES]
+NAMES = list(QualityModel.needs.features)
 
 
 @lru_cache(maxsize=1)
@@ -54,6 +54,14 @@ def test_risk_beats_persistence_and_the_meters_own_rate() -> None:
     assert found["brier_skill"] > 0.15
 
 
+def test_what_grows_with_the_meter_is_no_feature_of_the_risk() -> None:
+    assert not {"total", "level", "highest_night"} & set(NAMES)
+    rows = split()[1]
+    larger = rows.assign(**{name: rows[name] * 1000 for name in ("total", "level", "lowest_night", "highest_evening")})
+    answers = (fitted().predict(Batch(of)) for of in (rows, larger))
+    pd.testing.assert_frame_equal(*answers)
+
+
 def test_risk_is_calibrated_on_days_that_it_has_not_seen() -> None:
     test = split()[1]
     risk = fitted().predict(Batch(test))["estimation_risk"]
@@ -76,14 +84,28 @@ def test_a_day_without_fault_scores_100_and_needs_no_reason() -> None:
         ("negative", "6 of 24 intervals below zero without generation (-25)"),
         ("stuck", "6 of 24 intervals stuck at one value (-25)"),
         ("spike", "6 of 24 intervals far above the meter's own high readings (-25)"),
+        ("zero_run", "6 of 24 intervals zero for long where that is not usual (-6.25)"),
+        ("high_usage", "6 of 24 intervals of a day of far more use than is usual (-6.25)"),
+        ("jump", "6 of 24 intervals far from the reading before (-6.25)"),
+        ("interpolated", "6 of 24 intervals on a straight line, as if estimated (-6.25)"),
     ],
 )
-def test_each_rule_lowers_the_score_by_its_weight_and_says_so(rule: str, words: str) -> None:
+def test_each_rule_lowers_the_score_by_the_weight_of_its_severity_and_says_so(rule: str, words: str) -> None:
     answer = fitted().predict(Batch(a_day(**{f"{rule}_share": 0.25})))
     assert answer["reason"].item().startswith(words)
-    assert answer["score"].item() == pytest.approx(100 - (6.25 if rule == "duplicate" else 25))
-    lenient = QualityModel.configured({f"weight_{rule}": 0.0}).fit(Batch(split()[0]))
+    assert answer["score"].item() == pytest.approx(75 if SEVERITY[rule] in {"gap", "error"} else 93.75)
+    lenient = QualityModel.configured({f"weight_{SEVERITY[rule]}": 0.0, "n_estimators": 3}).fit(Batch(split()[0]))
     assert lenient.predict(Batch(a_day(**{f"{rule}_share": 0.25})))["score"].item() == 100.0
+
+
+def test_every_rule_of_a_day_has_words_and_what_is_only_told_takes_nothing() -> None:
+    every = a_day(**{f"{rule}_share": 1 / 24 for rule in DEFECTS}, valid_share=0.5)
+    answer = fitted().predict(Batch(every))
+    weights = [1.0 if SEVERITY[rule] in {"gap", "error"} else 0.25 for rule in DEFECTS]
+    assert "info" not in {SEVERITY[rule] for rule in DEFECTS}
+    assert answer["score"].item() == pytest.approx(100 - 100 * sum(weights) / 24)
+    for words in DEFECTS.values():
+        assert f"1 of 24 intervals {words}" in answer["reason"].item()
 
 
 def test_the_rule_that_took_most_is_named_first_and_the_score_stops_at_zero() -> None:

@@ -1,0 +1,161 @@
+"""What an actor does to impute a bucket: estimate, keep what stands, write what is new, take back what is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from metrify.lake.bucketpass import BucketFiles
+from metrify.lake.longrows import FileRows
+from metrify.lake.tables import Lake
+from metrify.panel import Panel
+from metrify.schema import EDIT, READING
+from metrify.schema.table import TEXT, TIME
+from metrify.settings import Workspace
+from metrify.vee.bucketedits import BucketEdits
+from metrify.vee.classprofile import ClassProfiles, class_profiles
+from metrify.vee.edit import edit_rows, undone
+from metrify.vee.evidence import Flags, Found
+from metrify.vee.gather import Around, Gathered, gather
+from metrify.vee.gradetable import Graded, Grader
+from metrify.vee.inforce import STALE
+from metrify.vee.ladder import Estimates, Learned, estimate, usable
+from metrify.vee.repairplan import AUTHOR, RepairPlan
+from metrify.vee.rules import RULES, to_estimate, validate
+
+__all__ = ["ImputeWorker", "MakeLearned", "Repaired"]
+
+MakeLearned = Callable[[], Learned | None]
+"""Makes the learned imputer in the process that uses it; None: there is none."""
+
+
+@dataclass
+class Repaired:
+    """What was done, in intervals."""
+
+    readings: int = 0
+    meters: int = 0
+    wanted: int = 0
+    """missing, or flagged by a rule of severity error"""
+    written: int = 0
+    """new edits"""
+    undone: int = 0
+    """edits that were taken back: their reading changed, nobody wants them any more, or a new estimate is better"""
+    methods: Counter[str] = field(default_factory=Counter)
+    """of the edits that hold now"""
+    no_estimate: Counter[str] = field(default_factory=Counter)
+    """wanted intervals that have no value, by reason"""
+    not_scaled: Counter[str] = field(default_factory=Counter)
+    """gaps of which the estimates do not add up to the register, by reason"""
+
+    def add(self, other: Repaired) -> None:
+        """Count what another bucket's counts."""
+        for name in other.__dataclass_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class ImputeWorker:
+    """Writes the EDIT rows of one bucket after the other, each bucket's at once, and files of GRADE."""
+
+    def __init__(self, workspace: Workspace, until: np.datetime64, learned: MakeLearned | None, renew: bool):
+        self._lake = Lake(workspace)
+        self._around = Around.read(self._lake)
+        self._settings = workspace.settings
+        self._grader = Grader(workspace, until)
+        self._learned = learned() if learned else None
+        self._renew = renew
+
+    def __call__(self, bucket: BucketFiles) -> tuple[Repaired, Graded]:
+        target = self._settings.forecasting.target
+        files = bucket.files[READING.name]
+        readings = FileRows(READING, files).table(["meter_id", "timestamp", target])
+        report, days = Repaired(readings.num_rows), []
+        edits = BucketEdits.read(bucket, target)
+        changes = [self._take_back_stale(edits)]
+        edits = edits.on_target()
+        for gathered in gather(bucket, self._around, self._settings):
+            flags = validate(gathered.evidence, self._settings.vee)
+            edits, changed = self._repair(gathered, flags, readings, edits, report)
+            changes.append(changed)
+            repairs = edits.repairs_on(gathered.evidence.panel)
+            report.methods.update(repairs["method"])
+            days.append(self._grader.frame(gathered, flags, repairs))
+        self._write(changes, report)
+        return report, self._grader.write(days, bucket)
+
+    def _take_back_stale(self, edits: BucketEdits) -> pa.Table:
+        """Edits of any column whose reading is no longer what they edited: what was measured late wins."""
+        return undone(edits.rows.filter(pa.array(edits.state == STALE)), AUTHOR)
+
+    def _repair(
+        self, gathered: Gathered, flags: Flags, readings: pa.Table, edits: BucketEdits, report: Repaired
+    ) -> tuple[BucketEdits, pa.Table]:
+        """The edits as they are afterwards, and those that changed."""
+        panel, wanted = gathered.evidence.panel, to_estimate(flags)
+        estimates = self._estimate(gathered, flags, wanted)
+        plan = RepairPlan.of(panel, wanted, estimates, readings, edits, self._renew)
+        _count(report, panel, wanted, estimates, plan)
+        taken_back = undone(edits.rows.take(pa.array(plan.undo)), AUTHOR)
+        new = _edits(panel, flags, plan.write, edits.target)
+        return edits.changed(plan.undo, taken_back, new), pa.concat_tables([taken_back, new])
+
+    def _estimate(self, gathered: Gathered, flags: Flags, wanted: Found) -> Estimates:
+        evidence, settings = gathered.evidence, self._settings.vee
+        profiles = _profiles(gathered, flags, wanted)
+        return estimate(evidence, flags, settings, learned=self._learned, profiles=profiles, wanted=wanted)
+
+    def _write(self, changes: list[pa.Table], report: Repaired) -> None:
+        rows = pa.concat_tables(changes)
+        if rows.num_rows:
+            self._lake.upsert(EDIT, rows)
+        report.undone = rows.num_rows - rows["undone_at"].null_count
+        report.written = rows["undone_at"].null_count
+
+
+def _profiles(gathered: Gathered, flags: Flags, wanted: Found) -> ClassProfiles | None:
+    """Profiles by the customer class that METER names; None where it names none: all meters are one class."""
+    classes = gathered.group.meters["customer_class"]
+    if not wanted.any() or classes.isna().all():
+        return None
+    evidence = gathered.evidence
+    values = np.where(wanted, np.float32(np.nan), usable(evidence, flags))
+    labels = classes.fillna("").to_numpy(str)
+    return class_profiles(evidence.panel.replace(values), evidence.calendar, labels, evidence.signed)
+
+
+def _count(report: Repaired, panel: Panel, wanted: Found, estimates: Estimates, plan: RepairPlan) -> None:
+    report.meters += len(panel.meter_ids)
+    report.wanted += int(np.count_nonzero(wanted))
+    told = estimates.reasons
+    step = np.timedelta64(panel.step_minutes * 60, "s")
+    intervals = ((told["until"] - told["timestamp"]) // step).astype(int)
+    none = told["kind"] == "no_estimate"
+    report.no_estimate.update(intervals[none].groupby(told["reason"][none]).sum().to_dict())
+    report.no_estimate.update(plan.refused)
+    report.not_scaled.update(told["reason"][told["kind"] == "not_scaled"])
+
+
+def _edits(panel: Panel, flags: Flags, write: pd.DataFrame, target: str) -> pa.Table:
+    """EDIT rows of what is to be written."""
+    stamps = pa.array(write["timestamp"].to_numpy().astype("datetime64[us]")).cast(TIME)
+    amounts = {name: pa.array(write[name].to_numpy(np.float64), from_pandas=True) for name in ("value", "low", "high")}
+    names = pa.array(panel.meter_ids[write["row"]].astype(object), TEXT)
+    cells = {"meter_id": names, "timestamp": stamps, "column": pa.repeat(pa.scalar(target, TEXT), len(write))}
+    reasons = _reasons(flags[write["row"], write["column"]], write["scaled"].to_numpy(bool))
+    method = write["method"].to_numpy(object)
+    return edit_rows(pa.table(cells | amounts), write["before"].to_numpy(np.float64), method, AUTHOR, reasons)
+
+
+def _reasons(flags: Flags, scaled: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """The rules that asked for each estimate, in words."""
+    asking = [rule for rule in RULES if rule.severity == "error" or rule.name == "gap"]
+    masks, place = np.unique(flags, return_inverse=True)
+    named = [", ".join(rule.name for rule in asking if int(mask) >> rule.bit & 1) for mask in masks]
+    found = np.array(named, object)[place] if len(masks) else np.empty(0, object)
+    return np.where(scaled, found + "; scaled to the register", found)
