@@ -82,7 +82,7 @@ def examine(workspace: Workspace, learn: list[str], exam: list[str]) -> None:
 
 
 def _sides(answer: pd.DataFrame) -> dict[str, pd.Series | float]:
-    return {side: answer[side] if side in answer else np.nan for side in ("value", "low", "high")}
+    return {side: answer.get(side, np.nan) for side in ("value", "low", "high")}
 
 
 def _beside(rows: pd.DataFrame) -> dict[str, pd.Series]:
@@ -90,7 +90,7 @@ def _beside(rows: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def table(answers: pd.DataFrame) -> pd.DataFrame:
-    """One row per length of gap and method. A gap that lies beside a natural one is longer than it was cut: left out."""
+    """One row per length of gap and method, from what no natural gap makes longer."""
     return pd.DataFrame(
         [
             {"gap_hours": hours, "method": name, **scores(some)}

@@ -90,7 +90,7 @@ def impute(
 
     console: Console = context.obj
     workspace = console.workspace
-    known = Registry(workspace).champion("quality", ESTIMATE)  # asked once here: actors would race to make a new registry
+    known = Registry(workspace).champion("quality", ESTIMATE)  # asked here first: actors race to make a new registry
     make = partial(learned, workspace) if known else None
     with console.progress("Impute: buckets") as meter, cluster.session(workspace):
         report = impute_lake(workspace, make, renew=renew, progress=meter)

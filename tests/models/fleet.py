@@ -116,7 +116,7 @@ def _gap() -> tuple[Batch, Batch]:
     panel = Panel(ids, found.raw.start, found.raw.step_minutes, values)
     meters = pd.DataFrame({"zone": "Europe/London", "country": "GB"}, index=ids)
     early, late = panel.between(panel.start, METERED_CUT), panel.between(METERED_CUT, panel.end)
-    lengths = (1,) * 12 + (2,) * 6 + (6, 12) * 4 + (24, 48, 72)
+    lengths = (1,) * 12 + (2,) * 6 + (6, 12) * 4 + (24, 48, 72) * 3
     taught = cut(early, lengths, 1, 8)
     rows = gap_frame(taught[0], taught[1], found.calendar).assign(target=early.values[taught[1]])
     holes, wanted, _ = cut(late, (1, 1, 6, 24, 72), 1, 9)

@@ -136,8 +136,9 @@ def _reasons(rows: pd.DataFrame, middle: Floats, standing: Standing, unknown: st
         gain = standing.gain[number]
         if not gain > 0:
             rung = "the straight line" if number == 0 else "three like days"
-            measured = f"did {-gain:.0%} better" if np.isfinite(gain) else "could not be beaten, for none was held out,"
-            reasons[length == number] = f"{rung} {measured} on {words}"
+            lost = f"{rung} did no worse on {words}: the error of this family was {1 - gain:.2f} times that one"
+            unmeasured = f"no {words} were held out to show that this family does better than {rung}"
+            reasons[length == number] = lost if np.isfinite(gain) else unmeasured
     hours = rows["gap_hours"].to_numpy(np.float64)
     reasons[hours > list(LENGTHS.values())[-1]] = "no gap of more than 72 h was learned from"
     reasons[~np.isfinite(hours)] = "the length of the gap is not known"

@@ -1,0 +1,133 @@
+"""Estimation as a task: gaps that were cut out, by the time at which they are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metrify.features.sources import Validated
+from metrify.localtime import Calendar
+from metrify.models.quality.lengths import ladder
+from metrify.panel import Panel
+from metrify.settings import Workspace
+from metrify.training.backtest import backtest
+from metrify.training.estimation import EXAM, EstimationTask, judge
+from metrify.training.journal import fingerprint
+from metrify.training.split import folds
+from metrify.training.task import task_class
+
+DAYS = 120
+START = np.datetime64("2013-03-01", "s")
+DAY = np.timedelta64(86400, "s")
+
+
+def group(names: list[str], step: int = 60, seed: int = 1) -> Validated:
+    random = np.random.default_rng(seed)
+    slots = 1440 // step
+    hours = np.arange(DAYS * slots) % slots
+    shape = 0.4 + 0.3 * np.sin(2 * np.pi * (hours / slots - 0.5)) ** 2
+    values = (shape * random.gamma(8.0, 1 / 8, (len(names), len(hours)))).astype(np.float32)
+    values[0, 30 * slots : 31 * slots] = np.nan
+    panel = Panel(np.array(names), START, step, values)
+    flags = np.zeros(values.shape, np.uint32)
+    flags[-1, 500:510] = np.uint32(1 << 4)  # a spike
+    meters = pd.DataFrame({"zone": None, "country": None, "subdivision": None}, index=names)
+    return Validated(panel, flags, flags, Calendar("Europe/London", "GB"), meters, None)
+
+
+@pytest.fixture
+def task(workspace: Workspace) -> EstimationTask:
+    return EstimationTask(workspace, (group(["a", "b", "c"]),))
+
+
+def test_a_family_of_estimates_is_taught_by_this_task() -> None:
+    assert task_class("quality/imputer") is EstimationTask
+    assert task_class("quality/denoiser") is EstimationTask
+    assert task_class("quality") is not EstimationTask
+
+
+def test_the_target_is_what_stood_there_and_nothing_flagged_is_one(task: EstimationTask) -> None:
+    rows, found = task.known_at(task.end), task.groups[0]
+    assert rows["target"].notna().all()
+    column = ((rows["timestamp"].to_numpy() - START) // np.timedelta64(3600, "s")).astype(int)
+    meter = pd.Index(found.raw.meter_ids).get_indexer(rows["meter_id"])
+    assert (found.raw.values[meter, column] == rows["target"].to_numpy(np.float32)).all()
+    assert not (found.flags[meter, column] > 0).any()
+    assert set(rows["gap_hours"]) >= {1, 2, 3, 6, 12, 24}
+
+
+def test_what_comes_after_a_moment_teaches_nothing(task: EstimationTask) -> None:
+    moment = START + 80 * DAY
+    rows = task.known_at(moment)
+    assert rows["timestamp"].max() < moment
+    assert (rows["issue_time"] == moment).all()
+    found = task.groups[0]
+    later = found.raw.values.copy()
+    later[:, 80 * 24 :] = 77
+    other = replace(task, groups=(replace(found, raw=found.raw.replace(later)),))
+    pd.testing.assert_frame_equal(other.known_at(moment), rows)
+    exam = task.exam(moment, moment + 20 * DAY)
+    assert exam["timestamp"].min() >= moment
+    assert exam["timestamp"].max() < moment + 20 * DAY
+    assert task.exam(moment, moment + 20 * DAY, known_at=moment + 10 * DAY)["timestamp"].max() < moment + 10 * DAY
+
+
+def test_a_reading_that_came_late_is_not_known_before(task: EstimationTask) -> None:
+    found = task.groups[0]
+    available = np.zeros(found.raw.values.shape, np.int64)
+    available[1, 1000:1400] = (START + 100 * DAY).astype(np.int64)
+    late = replace(task, groups=(replace(found, available=available),))
+    history = late.batch(late.known_at(START + 80 * DAY)).history
+    assert np.isnan(history.values[1, 1000:1400]).all()
+    assert np.isfinite(late.batch(late.known_at(START + 110 * DAY)).history.values[1, 1000:1400]).any()
+
+
+def test_a_batch_holds_the_readings_around_but_not_those_asked_for(task: EstimationTask) -> None:
+    exam = task.exam(START + 80 * DAY, task.end)
+    batch = task.batch(exam.drop(columns="target"))
+    column = ((exam["timestamp"].to_numpy() - batch.history.start) // np.timedelta64(3600, "s")).astype(int)
+    meter = pd.Index(batch.history.meter_ids).get_indexer(exam["meter_id"])
+    assert np.isnan(batch.history.values[meter, column]).all()
+    assert batch.history.mask.mean() > 0.5
+    assert set(batch.meters["zone"]) == {"Europe/London"}
+    assert fingerprint(batch) == fingerprint(task.batch(exam.drop(columns="target")))
+
+
+def test_the_same_seed_asks_the_same_and_another_asks_elsewhere(task: EstimationTask) -> None:
+    first = START + 80 * DAY
+    pd.testing.assert_frame_equal(task.exam(first, task.end), task.exam(first, task.end))
+    other = replace(task, seed=1).exam(first, task.end)
+    assert not other["timestamp"].equals(task.exam(first, task.end)["timestamp"])
+
+
+def test_a_fleet_of_mixed_interval_lengths_is_asked_as_a_whole(workspace: Workspace) -> None:
+    mixed = EstimationTask(workspace, (group(["a", "b"]), group(["q"], step=15, seed=2)))
+    exam = mixed.exam(START + 90 * DAY, mixed.end)
+    assert set(exam["meter_id"]) == {"a", "b", "q"}
+    history = mixed.batch(exam).history
+    assert history.step_minutes == 15  # most rows are of that meter
+
+
+def test_an_interval_that_a_family_leaves_to_the_ladder_counts_as_the_ladder_does(task: EstimationTask) -> None:
+    exam = task.exam(START + 80 * DAY, task.end)
+    nothing = exam[["meter_id", "timestamp"]].assign(value=np.nan, low=np.nan, high=np.nan, reason="no")
+    rung = nothing.assign(value=ladder(exam))
+    assert judge(nothing, exam)["wape"] == pytest.approx(judge(rung, exam)["wape"])
+    assert judge(nothing, exam)["answered"] == 0
+    perfect = nothing.assign(value=exam["target"], low=exam["target"] - 1, high=exam["target"] + 1)
+    told = judge(perfect, exam)
+    assert told["wape"] == pytest.approx(0, abs=1e-6)
+    assert (told["coverage_80"], told["answered"]) == (1.0, 1.0)
+    assert set(task.measured) <= set(told)
+
+
+def test_the_league_is_led_by_the_family_and_has_every_rung(task: EstimationTask) -> None:
+    quick = {"quality/imputer": {"n_estimators": 40, "min_data_in_leaf": 20, "threads": 2}}
+    found = backtest(task, quick, folds(task.moments, train_until=None, test_until=None)).league
+    assert found["family"].iloc[0] == "quality/imputer"
+    assert set(found["family"][1:]) == {"the ladder", "linear", "like_days", "two_weeks", "class_profile"}
+    assert found["wape"].is_monotonic_increasing
+    assert set(EXAM) == {1, 6, 24, 72}
