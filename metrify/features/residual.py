@@ -14,9 +14,7 @@ FEATURES = (
     Feature("week_change", "spreads", "value minus that of the same hour a week before"),
     Feature("recent_change", "spreads", "value minus the mean of the 3 hours before"),
     Feature("roll_zscore", "deviations", "value minus the mean of the 24 hours before, in their standard deviations"),
-    Feature(
-        "shape_fit", "", "correlation of the last 3 days with the meter's mean day of 28 days"
-    ),
+    Feature("shape_fit", "", "correlation of the last 3 days with the meter's mean day of 28 days"),
     Feature("shift_gain", "", "by how much that correlation grows with the clock moved by 1 to 6 hours"),
 )
 

@@ -88,7 +88,8 @@ def score_with(
     Scored are the readings, the local days, or the issue times of the settings from `since` on and before `until`
     [UTC]. `until` defaults to the end of the lake's readings; without `since` it is what a request would be answered
     that names no time: the last 24 hours, the last complete local day, a forecast issued at `until`. Equipment is
-    judged as of `until` (default: as RiskScorer) and knows no `since`. Nothing later than `until` is used.
+    judged as of `until` (default: as RiskScorer) and knows no `since`. No reading of later than `until` is used; of the
+    last days there are those that came within the grace of their day.
 
     Each model's answers stand under its own name, here of one model alone: what the graph makes of several, such as
     the mean of the detectors in serve_configs/, is not stored.

@@ -66,7 +66,10 @@ def judge(answers: pd.DataFrame, rows: pd.DataFrame) -> Mapping[str, float]:
 
 @dataclass(frozen=True)
 class EstimationTask(Task):
-    """`gap_frame` rows with their targets; a moment is a day [UTC], on which gaps begin."""
+    """`gap_frame` rows with their targets; a moment is a day [UTC], on which gaps begin.
+
+    Readings that teach are cut several times, each time elsewhere; rows of one `cut` were missing at the same time.
+    """
 
     workspace: Workspace
     groups: tuple[Validated, ...]
@@ -122,9 +125,7 @@ class EstimationTask(Task):
         known = [(group, _known(group, until).between(since, until)) for group in self.groups]
         seed = self.seed + 1_000_000  # gaps of other places than those that teach
         return _joined(
-            rows
-            for group, panel in known
-            for rows in _cut(group, panel, panel.between(first, until), EXAM, seed)
+            rows for group, panel in known for rows in _cut(group, panel, panel.between(first, until), EXAM, seed)
         )
 
     def judged_by(self, moment: np.datetime64) -> NDArray[np.datetime64]:
@@ -198,7 +199,7 @@ def _cut(group: Validated, panel: Panel, window: Panel, plan: Mapping[float, int
     first = (window.start - panel.start) // np.timedelta64(panel.step_minutes * 60, "s")
     wanted[:, first : first + holes.shape[1]] = holes
     rows = gap_frame(panel, wanted, group.calendar)
-    yield rows.assign(meter_id=rows["meter_id"].astype(object), target=panel.values[wanted])
+    yield rows.assign(meter_id=rows["meter_id"].astype(object), cut=np.int32(seed), target=panel.values[wanted])
 
 
 def _joined(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -106,7 +106,7 @@ class QualityTask(Task):
         usual = exam["meter_id"].astype(object).map(by_meter).astype(float).fillna(train["target"].mean())
         return {
             "as today": keys.assign(estimation_risk=today.to_numpy(float), reason=""),
-            "the meter's usual rate": keys.assign(estimation_risk=usual.to_numpy(float), reason=""),
+            "usual rate of the meter": keys.assign(estimation_risk=usual.to_numpy(float), reason=""),
         }
 
     def asked(self, exam: pd.DataFrame) -> str:

@@ -203,6 +203,8 @@ def test_nothing_later_than_its_issue_time_enters_a_row(cut: int, grace: float) 
     """What was known then gives the same features, and the same target once the next day's grace is over."""
     values = faulty(45, 60)
     whole = with_late_reports(judged(values, zone="Europe/London"))
+    assert whole.available is not None
+    assert whole.repeated is not None
     end = int(whole.raw.start.astype(np.int64)) + cut * 86_400
     known = np.where(whole.available <= end, values, np.nan)[:, : cut * 24]
     past = judged(known, zone="Europe/London")
@@ -223,39 +225,6 @@ def test_nothing_later_than_its_issue_time_enters_a_row(cut: int, grace: float) 
     judged_then = final & before["target"].notna()
     assert judged_then.sum() > len(before) - 6
     pd.testing.assert_series_equal(before["target"][judged_then], after["target"][judged_then])
-
-
-def delivered(found: Validated, hours: float) -> Validated:
-    """The same readings, all of which came so many hours after the end of their day (UTC)."""
-    ends = (found.raw.times.astype("datetime64[D]") + 1).astype("datetime64[s]").astype(np.int64)
-    return replace(found, available=np.broadcast_to(ends + round(hours * 3600), found.raw.values.shape))
-
-
-def test_a_fleet_that_is_collected_by_night_is_not_silent() -> None:
-    values = np.random.default_rng(3).gamma(4.0, 0.1, (2, 30 * 24)) + 0.05
-    rows = day_frame(delivered(judged(values), 3), GRACE)
-    assert (rows[["gap_share", "gap_share_28d", "faulty_28d", "open_gap_hours"]] == 0).all().all()
-    assert (rows[["valid_share", "late_share"]] == 1).all().all()
-    assert (rows["delay_hours"] == 3).all()
-    assert (rows["target"].dropna() == 0).all()
-    assert rows["target"].notna().sum() == 2 * 28
-    too_soon = day_frame(delivered(judged(values), 3), 2.0)
-    assert (too_soon["gap_share"] == 1).all()
-    assert (too_soon["target"].dropna() == 1).all()
-
-
-def test_a_reading_that_comes_a_week_late_was_missing() -> None:
-    values = np.random.default_rng(3).gamma(4.0, 0.1, (1, 30 * 24)) + 0.05
-    found = judged(values)
-    available = np.zeros(values.shape, np.int64)
-    available[0, 20 * 24 + 3] = int(found.raw.times[27 * 24].astype(np.int64))
-    available[0, 22 * 24 + 3] = int(found.raw.times[23 * 24 + 5].astype(np.int64))
-    rows = day_frame(replace(found, available=available), GRACE).set_index("local_date")
-    assert rows["target"]["2023-01-20"] == 1.0  # the 21st lacks it
-    assert rows["gap_share"]["2023-01-21"] == pytest.approx(1 / 24)
-    assert rows["target"]["2023-01-22"] == 0.0  # within its grace
-    assert rows["delay_hours"]["2023-01-23"] == 5
-    assert rows["target"].sum() == 1
 
 
 def test_every_interval_counts_once_for_the_gravest_rule() -> None:

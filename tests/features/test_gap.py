@@ -12,6 +12,7 @@ from metrify.panel import Panel
 from metrify.vee.rungs import like_days
 
 LONDON = Calendar("Europe/London", "GB", "ENG")
+UTC = Calendar("UTC")
 START = np.datetime64("2013-02-04", "s")  # a Monday
 DAYS = 60
 NAMES = [feature.name for feature in FEATURES]
@@ -71,7 +72,7 @@ def test_where_an_interval_is_in_its_gap_and_what_is_beside_it() -> None:
 def test_other_days_are_those_of_the_same_clock_time() -> None:
     panel = home(noisy(1))
     at = 30 * 24 + 5
-    row = gap_frame(panel, wanted(panel, (0, at, at + 1)), LONDON).iloc[0]
+    row = gap_frame(panel, wanted(panel, (0, at, at + 1)), UTC).iloc[0]
     assert row["day_before"] == panel.values[0, at - 24]
     assert row["week_after"] == panel.values[0, at + 7 * 24]
     around = [panel.values[0, at + 24 * move] for move in range(-28, 29) if move and at + 24 * move < DAYS * 24]
@@ -106,7 +107,7 @@ def test_a_pattern_that_came_an_hour_later_is_found() -> None:
         values[0, begin : begin + 3] = [1.0, 3.0, 1.0]
     panel = home(values, step=30)
     at = 30 * 48 + 23
-    row = gap_frame(panel, wanted(panel, (0, at, at + 1)), LONDON).iloc[0]
+    row = gap_frame(panel, wanted(panel, (0, at, at + 1)), UTC).iloc[0]
     assert row["moved_median"] == pytest.approx(3.0)
     assert row["analog_median"] == pytest.approx(0.2)
 

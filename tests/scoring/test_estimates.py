@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 
 from metrify.features.gap import gap_frame
 from metrify.localtime import Calendar
 from metrify.models.base import Batch, Model
 from metrify.models.catalog import family
 from metrify.panel import Panel
-from metrify.registry import Registry
+from metrify.registry import Lineage, Registry
 from metrify.sample.gaps import cut
 from metrify.schema import ESTIMATE
 from metrify.scoring.estimates import LearnedRung, learned
@@ -58,7 +58,9 @@ def test_without_a_champion_there_is_no_learned_rung(workspace: Workspace) -> No
 
 def test_the_champion_that_answers_with_estimates_is_the_learned_rung(workspace: Workspace) -> None:
     registry = Registry(workspace)
-    version = registry.publish(imputer(), metrics={}, lineage=None, release=None)
+    day = datetime(2013, 3, 1, tzinfo=UTC)
+    lineage = Lineage(lake={"READING": 1}, settings={}, first=day, last=day, meters=METERS, rows=1)
+    version = registry.publish(imputer(), metrics={}, lineage=lineage)
     registry.promote("quality/imputer", version.version)
     assert str(registry.champion("quality", ESTIMATE)) == "quality/imputer:1"
     rung = learned(workspace)

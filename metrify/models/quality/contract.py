@@ -6,6 +6,7 @@ Imported only where a contract is asked for: pandera takes its time.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
@@ -66,7 +67,9 @@ def failures(schema: pandera.DataFrameSchema, rows: pd.DataFrame) -> pd.DataFram
     Empty where the frame keeps it. The frame is not changed.
     """
     try:
-        schema.validate(rows, lazy=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of pandas, about what pandera does with failures
+            schema.validate(rows, lazy=True)
     except SchemaErrors as error:
         return _told(error.failure_cases, schema)
     return pd.DataFrame(columns=["row", "column", "value", "reason"])
@@ -106,7 +109,7 @@ def _limits(column: Column, limits: tuple[float, float] | None) -> Iterator[pand
 
 def _told(cases: pd.DataFrame, schema: pandera.DataFrameSchema) -> pd.DataFrame:
     """One row for each row and check. A check of whole rows is reported by pandera once for every column of them."""
-    cases = cases[~_follows(cases, list(schema.unique or []))]
+    cases = cases.loc[~_follows(cases, list(schema.unique or []))]
     check = cases["check"]
     repeated, absent = check == "multiple_fields_uniqueness", check == "column_in_dataframe"
     whole = (cases["schema_context"] == "DataFrameSchema") & ~check.str.startswith("coerce_dtype")

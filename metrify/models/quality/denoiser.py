@@ -67,13 +67,15 @@ class Denoiser(Model):
     ) -> Self:
         """Learn from `train.history` with the targets of the rows put back; it puts gaps into it by itself.
 
-        The days of some of the rows are held out, on which it is judged. Nothing is resumed. Raises EmptyTable where
-        no row has a target or there is no history.
+        The days of some of the rows are held out, on which it is judged. Where readings were cut several times over,
+        `cut` in the rows tells which gaps were there at once. Nothing is resumed. Raises EmptyTable where no row has a
+        target or there is no history.
         """
         rows = train.rows[answerable(train.rows) & train.rows["target"].notna().to_numpy()]
         if rows.empty or train.history is None:
             raise EmptyTable("READING", "Training wants gaps cut out of measured readings, and the readings around.")
-        known = Days.of(_restored(train.history, rows), calendar_of(train))
+        whole = _put(train.history, rows, rows["target"].to_numpy(np.float32))
+        known = Days.of(whole, calendar_of(train))
         aside = held_out(rows)
         meter, day = np.nonzero(_teaching(known, rows, aside))
         if not len(day):
@@ -83,8 +85,10 @@ class Denoiser(Model):
         self._network = self._untrained(windows)
         self._learn(windows, meter, day, valid, report)
         self._weights = self._network.get_weights()
-        judged = rows[aside] if aside.any() else rows
-        self._standing = Standing.of(judged, *self._heads(Batch(judged, train.history, train.meters)))
+        once = rows["cut"].to_numpy() == rows["cut"].min() if "cut" in rows else np.ones(len(rows), bool)
+        judged = rows[aside & once] if (aside & once).any() else rows[once]
+        holes = _put(whole, rows[once], np.float32(np.nan))
+        self._standing = Standing.of(judged, *self._heads(Batch(judged, holes, train.meters)))
         return self
 
     def _untrained(self, windows: Windows) -> Any:
@@ -167,14 +171,14 @@ class Denoiser(Model):
         self._standing, self._step_minutes = Standing.from_state(state["standing"]), state["step_minutes"]
 
 
-def _restored(history: Panel, rows: pd.DataFrame) -> Panel:
-    """The history with the targets of the rows where they were cut out."""
+def _put(history: Panel, rows: pd.DataFrame, put: NDArray[np.float32] | np.float32) -> Panel:
+    """The history with other values where the rows are."""
     values = history.values.copy()
     meter = pd.Index(history.meter_ids).get_indexer(rows["meter_id"].astype(str))
     step = np.timedelta64(history.step_minutes * 60, "s")
     column = ((rows["timestamp"].to_numpy() - history.start) // step).astype(np.int64)
     inside = (meter >= 0) & (column >= 0) & (column < values.shape[1])
-    values[meter[inside], column[inside]] = rows["target"].to_numpy(np.float32)[inside]
+    values[meter[inside], column[inside]] = np.broadcast_to(put, inside.shape)[inside]
     return history.replace(values)
 
 
@@ -209,7 +213,7 @@ def _network(windows: Windows, filters: int) -> Any:
     from keras import layers, ops
 
     slots, beside = windows.slots, windows.beside
-    window = keras.Input((slots + 2 * beside, 3 * (2 * windows.reach + 1) + 4))
+    window = keras.Input((slots + 2 * beside, 3 * (2 * windows.reach + 1) + 6))
     usual = keras.Input((slots,))
 
     def along(tensor: Any, width: int, stride: int = 1) -> Any:

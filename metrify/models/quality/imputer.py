@@ -30,6 +30,7 @@ _HEADS: dict[str, dict[str, Any]] = {
     "q90": {"objective": "quantile", "alpha": 0.9},
 }
 _NAMES = tuple(feature.name for feature in FEATURES)
+_LEARNED = tuple(name for name in _NAMES if name != "level")  # it would tell the meter and its unit, nothing else
 _SCALED = frozenset(feature.name for feature in FEATURES if feature.unit == TARGET_UNIT)
 _UNSEEN = "q50 without what is held out"
 _REPORT_EVERY = 20
@@ -157,14 +158,14 @@ class Imputer(Model):
         self._standing = Standing.from_state(json.loads((folder / "standing.json").read_text()))
 
 
-def _matrix(rows: pd.DataFrame, names: Sequence[str] = _NAMES) -> NDArray[np.float32]:
+def _matrix(rows: pd.DataFrame, names: Sequence[str] = _LEARNED) -> NDArray[np.float32]:
     """Features [N, F], those in the target's unit divided by the level."""
     matrix = rows[list(names)].to_numpy(np.float32)
-    relative = [k for k, name in enumerate(names) if name in _SCALED and name != "level"]
+    relative = [k for k, name in enumerate(names) if name in _SCALED]
     matrix[:, relative] /= rows["level"].to_numpy(np.float32)[:, None]
     return matrix
 
 
 def _dataset(rows: pd.DataFrame) -> lgb.Dataset:
     target = rows["target"].to_numpy(np.float64) / rows["level"].to_numpy(np.float64)
-    return lgb.Dataset(_matrix(rows), target, feature_name=list(_NAMES), free_raw_data=False).construct()
+    return lgb.Dataset(_matrix(rows), target, feature_name=list(_LEARNED), free_raw_data=False).construct()

@@ -145,6 +145,20 @@ class Windows:
         kind = self.days.kind[np.clip(other, 0, len(self.days.kind) - 1)]
         like = np.broadcast_to((kind == kind[:, [self.reach]])[:, :, None], known.shape)
         clock = 2 * np.pi * np.arange(-self.beside, self.slots + self.beside) / self.slots
-        extra = [usual, spread, *(np.broadcast_to(wave, usual.shape) for wave in (np.sin(clock), np.cos(clock)))]
+        waves = (np.broadcast_to(wave, usual.shape) for wave in (np.sin(clock), np.cos(clock)))
+        extra = [usual, spread, *waves, *_bridge(unusual[:, self.reach], known[:, self.reach])]
         channels = [*np.moveaxis(unusual, 1, 0), *np.moveaxis(known, 1, 0), *np.moveaxis(like & known, 1, 0), *extra]
         return np.stack(channels, axis=2).astype(np.float32), usual.astype(np.float32)
+
+
+def _bridge(unusual: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """The line over what is missing, and how far the nearest known position is [share of all], each [B, P]."""
+    width = known.shape[1]
+    number = np.broadcast_to(np.arange(width), known.shape)
+    before = np.maximum.accumulate(np.where(known, number, -1), axis=1)
+    after = np.minimum.accumulate(np.where(known, number, width)[:, ::-1], axis=1)[:, ::-1]
+    left, right = (np.take_along_axis(unusual, np.clip(side, 0, width - 1), axis=1) for side in (before, after))
+    left, right = np.where(before < 0, right, left), np.where(after == width, left, right)
+    line = left + (right - left) * (number - before) / np.maximum(after - before, 1)
+    nearest = np.minimum(np.where(before < 0, width, number - before), np.where(after == width, width, after - number))
+    return line.astype(np.float32), (nearest / width).astype(np.float32)

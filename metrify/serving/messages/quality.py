@@ -55,7 +55,7 @@ class MeterQuality(BaseModel):
     no_data: str | None = Field(None, description="why there is no day to judge in the period; null where there is")
     local_date: list[date] = Field(description="days at the meter's place")
     score: Numbers = Field(description="0 to 100, higher is better")
-    estimation_risk: Numbers = Field(description="chance that the next day needs estimation")
+    estimation_risk: Numbers = Field(description="chance that the next day needs estimation, a reading late or wrong")
     reason: list[str | None] = Field(description="what lowered the score; null where nothing did")
 
 
