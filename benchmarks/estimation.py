@@ -24,12 +24,12 @@ from metrify.metrics.forecasts import mae, wape
 from metrify.panel import Panel
 from metrify.sample.gaps import cut
 from metrify.settings import VeeSettings
-from metrify.vee.bands import band
 from metrify.vee.evidence import Evidence, Flags
 from metrify.vee.ladder import climbable, estimate
+from metrify.vee.ladder.bands import band
+from metrify.vee.ladder.rungs import RUNGS
+from metrify.vee.ladder.segments import Segments
 from metrify.vee.rules import trusted, validate
-from metrify.vee.rungs import RUNGS
-from metrify.vee.segments import Segments
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data" / "london_lcl"

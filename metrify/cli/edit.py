@@ -28,8 +28,8 @@ def apply(
         metrify edit apply corrections.csv --author "A. Clerk" --reason "read on site"
     """
     from metrify.lake.tables import Lake
-    from metrify.vee.corrections import read_corrections
-    from metrify.vee.edit import apply as apply_edits
+    from metrify.vee.edits.corrections import read_corrections
+    from metrify.vee.edits.edit import apply as apply_edits
 
     console: Console = context.obj
     lake = Lake(console.workspace)
@@ -59,7 +59,7 @@ def undo(
     from metrify.errors import BadValue
     from metrify.lake.tables import Lake
     from metrify.training.split import parse_time
-    from metrify.vee.edit import undo as undo_edits
+    from metrify.vee.edits.edit import undo as undo_edits
 
     if meter is None and (since or until):
         raise BadValue("--since, --until", "a meter beside them", since or until)
@@ -87,8 +87,8 @@ def listed(
     import pyarrow.compute as pc
 
     from metrify.lake.tables import Lake
-    from metrify.vee.edit import held
-    from metrify.vee.inforce import HOLDS
+    from metrify.vee.edits.edit import held
+    from metrify.vee.edits.inforce import HOLDS
 
     console: Console = context.obj
     rows = held(Lake(console.workspace), None if meter is None else [meter])

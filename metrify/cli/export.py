@@ -40,7 +40,7 @@ def readings(
 
     from metrify.lake.greenbutton.export import export_readings
     from metrify.lake.tables import Lake
-    from metrify.vee.clean import clean as clean_rows
+    from metrify.vee.edits.clean import clean as clean_rows
 
     console: Console = context.obj
     workspace = console.workspace

@@ -10,7 +10,7 @@ import typer
 from metrify.cli.console import Console, table
 
 if TYPE_CHECKING:
-    from metrify.vee.fleet import FleetQuality
+    from metrify.vee.grades.fleet import FleetQuality
 
 __all__ = ["register"]
 
@@ -32,7 +32,7 @@ def vee(
         metrify vee --out findings.csv
     """
     from metrify import cluster
-    from metrify.vee.outfile import file_for
+    from metrify.lake.outfile import file_for
     from metrify.vee.rules import RULES
     from metrify.vee.validate import validate_lake
 
@@ -60,9 +60,9 @@ def vee(
 
 
 def _findings_to(path: Path, workspace: Any) -> int:
+    from metrify.lake.outfile import write_file
     from metrify.lake.tables import Lake
     from metrify.schema import FINDING
-    from metrify.vee.outfile import write_file
 
     found = Lake(workspace).read(FINDING).sort_by([(name, "ascending") for name in FINDING.key])
     write_file(found, path)
@@ -125,7 +125,7 @@ def quality(
     """
     from metrify.lake.tables import Lake
     from metrify.training.split import parse_time
-    from metrify.vee.fleet import fleet_quality
+    from metrify.vee.grades.fleet import fleet_quality
 
     console: Console = context.obj
     first = parse_time(since, "--since") if since else None
@@ -164,11 +164,11 @@ def clean(
 
         metrify clean --out clean.parquet --since 2013-11-01
     """
+    from metrify.lake.outfile import file_for, write_file
     from metrify.lake.tables import Lake
     from metrify.training.split import parse_time
-    from metrify.vee.clean import clean as view
-    from metrify.vee.outfile import file_for, write_file
-    from metrify.vee.versions import pinned
+    from metrify.vee.edits.clean import clean as view
+    from metrify.vee.edits.versions import pinned
 
     console: Console = context.obj
     lake, path = Lake(console.workspace), file_for(out, "clean")

@@ -15,11 +15,11 @@ from metrify.features.feature import TARGET_UNIT, Feature
 from metrify.features.hindsight import STATISTICS, describe, usual
 from metrify.localtime import Calendar, local_times
 from metrify.panel import Panel
-from metrify.vee.classprofile import ClassProfiles
 from metrify.vee.evidence import Found
-from metrify.vee.localdays import LocalDays
-from metrify.vee.rungs import class_profile, like_days, linear, two_weeks
-from metrify.vee.segments import without
+from metrify.vee.ladder.classprofile import ClassProfiles
+from metrify.vee.ladder.rungs import class_profile, like_days, linear, two_weeks
+from metrify.vee.ladder.segments import without
+from metrify.vee.slots import DaySlots
 
 __all__ = ["FEATURES", "LOOKBACK_DAYS", "RUNGS", "gap_frame"]
 
@@ -56,7 +56,7 @@ def gap_frame(
     `trusted` [M, T] holds measured readings of which none is doubtful; `profiles` are by default those of its meters.
     """
     values = without(trusted, wanted)
-    panel, days = trusted.replace(values), LocalDays.of(trusted, calendar)
+    panel, days = trusted.replace(values), DaySlots.of(trusted, calendar)
     cells = np.nonzero(wanted)
     keys = {
         "meter_id": pd.Categorical.from_codes(cells[0].astype(np.int32), trusted.meter_ids),
@@ -79,7 +79,7 @@ def gap_frame(
     return pd.DataFrame(keys | {feature.name: columns[feature.name].astype(np.float32) for feature in FEATURES})
 
 
-def _around(panel: Panel, days: LocalDays, cells: tuple[NDArray, NDArray]) -> dict[str, NDArray[np.float32]]:
+def _around(panel: Panel, days: DaySlots, cells: tuple[NDArray, NDArray]) -> dict[str, NDArray[np.float32]]:
     """STATISTICS, ANALOGS and what the fleet did, [N] each."""
     clock, per_hour = (days.day, days.slot, days.at, days.kind), 60 / panel.step_minutes
     expected, holes = usual(panel.values, clock), _holes(panel.mask, cells)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from metrify.lake.tables import Lake
 from metrify.localtime import day_start
 from metrify.schema import EDIT, FINDING, GRADE, METER, QUALITY, QUARANTINE, READING, Table
-from metrify.vee.inforce import HOLDS, columns_of, current_values, states
+from metrify.vee.edits.inforce import HOLDS, columns_of, current_values, states
 
 __all__ = ["Day", "Judgements", "in_force", "judged_edits"]
 

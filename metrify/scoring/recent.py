@@ -21,7 +21,7 @@ from metrify.scoring.following import Following
 from metrify.scoring.layout import Group, Layout
 from metrify.scoring.request import RequestHistory
 from metrify.settings import Workspace
-from metrify.vee.percentile import WINDOW_DAYS
+from metrify.vee.rules.percentile import WINDOW_DAYS
 
 __all__ = ["Memory", "Recent", "lake_until", "look_back", "round_down"]
 

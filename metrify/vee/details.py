@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from metrify.panel import Panel
 from metrify.schema import READING
 from metrify.settings import VeeSettings
-from metrify.vee.counter import continued
 from metrify.vee.evidence import Evidence
-from metrify.vee.nominal import nominal_voltage
-from metrify.vee.register import REGISTERS, Pair, dropped, pairs
+from metrify.vee.rules.counter import continued
+from metrify.vee.rules.nominal import nominal_voltage
+from metrify.vee.rules.register import REGISTERS, Pair, dropped, pairs
 
 __all__ = ["Runs", "details"]
 

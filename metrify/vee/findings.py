@@ -9,8 +9,8 @@ from numba import njit
 from metrify.settings import VeeSettings
 from metrify.vee.details import Runs, details
 from metrify.vee.evidence import Evidence, Flags
-from metrify.vee.rule import Rule
 from metrify.vee.rules import RULES
+from metrify.vee.rules.rule import Rule
 
 __all__ = ["counts", "findings"]
 

@@ -18,15 +18,15 @@ from metrify.panel import Panel
 from metrify.schema import EDIT, READING
 from metrify.schema.table import TEXT, TIME
 from metrify.settings import Workspace
-from metrify.vee.bucketedits import BucketEdits
-from metrify.vee.classprofile import ClassProfiles, class_profiles
-from metrify.vee.edit import edit_rows, undone
+from metrify.vee.edits.bucketedits import BucketEdits
+from metrify.vee.edits.edit import edit_rows, undone
+from metrify.vee.edits.inforce import STALE
+from metrify.vee.edits.repairplan import AUTHOR, RepairPlan
 from metrify.vee.evidence import Flags, Found
 from metrify.vee.gather import Around, Gathered, gather
-from metrify.vee.gradetable import Graded, Grader
-from metrify.vee.inforce import STALE
+from metrify.vee.grades.table import Graded, Grader
 from metrify.vee.ladder import Estimates, Learned, estimate, usable
-from metrify.vee.repairplan import AUTHOR, RepairPlan
+from metrify.vee.ladder.classprofile import ClassProfiles, class_profiles
 from metrify.vee.rules import RULES, to_estimate, validate
 
 __all__ = ["ImputeWorker", "MakeLearned", "Repaired"]

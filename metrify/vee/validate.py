@@ -15,16 +15,16 @@ import pyarrow.parquet as pq
 from metrify.errors import EmptyTable
 from metrify.lake.bucketpass import BucketFiles, over_buckets
 from metrify.lake.commit import Part, commit
+from metrify.lake.monthfiles import write_months
 from metrify.lake.tables import Lake
 from metrify.schema import EDIT, FINDING, GRADE, READING, TIME
 from metrify.settings import Workspace
-from metrify.vee.bucketedits import BucketEdits
+from metrify.vee.edits.bucketedits import BucketEdits
 from metrify.vee.evidence import Evidence, Flags
 from metrify.vee.findings import counts, findings
 from metrify.vee.gather import TABLES, Around, gather
-from metrify.vee.grade import GRADES
-from metrify.vee.gradetable import Graded, Grader, commit_grades, span
-from metrify.vee.monthfiles import write_months
+from metrify.vee.grades.grade import GRADES
+from metrify.vee.grades.table import Graded, Grader, commit_grades, span
 from metrify.vee.rules import RULES, validate
 
 __all__ = ["ValidationReport", "ValidationWorker", "require_readings", "validate_lake"]

@@ -9,7 +9,7 @@ import pytest
 from metrify.features.gap import FEATURES, gap_frame
 from metrify.localtime import Calendar
 from metrify.panel import Panel
-from metrify.vee.rungs import like_days
+from metrify.vee.ladder.rungs import like_days
 
 LONDON = Calendar("Europe/London", "GB", "ENG")
 UTC = Calendar("UTC")

@@ -15,7 +15,7 @@ from metrify.lake.commit import commit
 from metrify.lake.tables import Lake
 from metrify.schema import EDIT, FINDING, GRADE, READING, TIME
 from metrify.vee.gather import TABLES
-from metrify.vee.gradetable import Graded, commit_grades, span
+from metrify.vee.grades.table import Graded, commit_grades, span
 from metrify.vee.imputing import ImputeWorker, MakeLearned, Repaired
 from metrify.vee.validate import ValidationWorker
 from tests.lake.rows import START

@@ -11,14 +11,14 @@ import pytest
 from metrify.errors import EmptyTable
 from metrify.lake.tables import Lake
 from metrify.schema import EDIT, GRADE, READING
-from metrify.vee.clean import clean
-from metrify.vee.edit import apply, held, undo
+from metrify.vee.edits.clean import clean
+from metrify.vee.edits.edit import apply, held, undo
+from metrify.vee.edits.repairplan import AUTHOR
 from metrify.vee.evidence import Evidence, Flags, Found
 from metrify.vee.impute import impute_lake
 from metrify.vee.ladder import LearnedEstimates
-from metrify.vee.repairplan import AUTHOR
+from tests.vee.grades.test_grade import meters
 from tests.vee.lake import at, fill, impute, load, put, stamp, validate
-from tests.vee.test_grade import meters
 
 
 @pytest.fixture

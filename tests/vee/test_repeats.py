@@ -13,7 +13,7 @@ from metrify.lake.tables import Lake
 from metrify.panel import Panel
 from metrify.schema import READING, READING_HISTORY
 from metrify.settings import Workspace
-from metrify.vee.gradetable import span
+from metrify.vee.grades.table import span
 from metrify.vee.repeats import Repeats
 from metrify.vee.rules import RULES, flagged
 from metrify.vee.validate import ValidationWorker

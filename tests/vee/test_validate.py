@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from metrify.lake.tables import Lake
 from metrify.schema import FINDING, GRADE, READING
-from metrify.vee.gradetable import span
+from metrify.vee.grades.table import span
 from metrify.vee.rules import RULES
 from metrify.vee.validate import ValidationWorker, validate_lake
 from tests.vee.lake import DAYS, buckets, fill, put

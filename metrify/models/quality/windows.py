@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metrify.localtime import Calendar
 from metrify.models.base import Batch
 from metrify.panel import Panel
-from metrify.vee.localdays import LocalDays
+from metrify.vee.slots import DaySlots
 
 __all__ = ["Days", "Shown", "Windows", "calendar_of"]
 
@@ -68,7 +68,7 @@ class Days:
     @classmethod
     def of(cls, panel: Panel, calendar: Calendar) -> Days:
         """Lay a panel out by local days; of the repeated hour of autumn the first is kept."""
-        days = LocalDays.of(panel, calendar)
+        days = DaySlots.of(panel, calendar)
         values = np.where(days.at >= 0, panel.values[:, days.at], np.float32(np.nan))
         start = panel.start.astype("datetime64[s]")
         return cls(pd.Index(panel.meter_ids), start, panel.step_minutes, values, days.day, days.slot, days.kind)

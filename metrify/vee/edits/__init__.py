@@ -1,0 +1,1 @@
+"""Edits: applied, undone, and CLEAN, the view of readings with the edits that hold."""

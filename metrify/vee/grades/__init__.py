@@ -1,0 +1,1 @@
+"""Grades of meter-days, and of the fleet."""

@@ -1,0 +1,23 @@
+"""The estimation ladder: what stands in for a gap or a wrong reading."""
+
+from metrify.vee.ladder.estimate import (
+    METHODS,
+    Estimates,
+    Learned,
+    LearnedEstimates,
+    climbable,
+    estimate,
+    revalidate,
+    usable,
+)
+
+__all__ = [
+    "METHODS",
+    "Estimates",
+    "Learned",
+    "LearnedEstimates",
+    "climbable",
+    "estimate",
+    "revalidate",
+    "usable",
+]
