@@ -18,6 +18,7 @@ $(READY): $(LOCK) pyproject.toml
 	sed -n '/^uv==/,/^ *#/p' $(LOCK) > .venv/uv.txt && $(BIN)/pip install --quiet --require-hashes -r .venv/uv.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m metrify.warm
 	@touch $@
 
 lock:                 ## resolve pyproject.toml anew into the hash-locked requirements.txt (names no host)

@@ -13,6 +13,7 @@ from metrify.quickstart.log import Log, Say
 from metrify.sample.faults import FaultPlan
 from metrify.sample.simulator import load, load_devices, simulate, simulate_devices
 from metrify.settings import Workspace
+from metrify.vee.impute import impute_lake
 from metrify.vee.validate import validate_lake
 
 __all__ = ["SEED", "homes", "only_the_sample", "prepare", "put_in"]
@@ -58,11 +59,17 @@ def _simulate(workspace: Workspace, say: Say) -> None:
 
 
 def prepare(workspace: Workspace, log: Log) -> None:
-    """Validate the readings and build the features of forecasts; in the current Ray session."""
+    """Validate the readings, estimate what is missing or wrong, and build features; in the current Ray session."""
     with log.stage("Validate") as say:
         found = validate_lake(workspace, progress=lambda done, of: say(f"bucket {done} of {of}"))
-        counts = ", ".join(f"{count:,} {rule}" for rule, count in found.intervals.items())
+        counts = ", ".join(f"{count:,} {rule}" for rule, count in found.intervals.items() if count)
         say(f"{found.readings:,} readings of {found.meters} meters: {counts}")
+    with log.stage("Impute") as say:
+        filled = impute_lake(workspace, progress=lambda done, of: say(f"bucket {done} of {of}"))
+        days = sum(filled.grades.values())
+        say(
+            f"{filled.wanted:,} missing or wrong, {filled.methods.total():,} estimated; {filled.grades['A'] / days:.1%} A"
+        )
     with log.stage("Features") as say:
         built = build(workspace, progress=lambda done, of: say(f"bucket {done} of {of}"))
         say(f"{built.rows:,} rows x {built.features} features")

@@ -17,6 +17,7 @@ from metrify.quickstart.page import page
 from metrify.quickstart.served import ask_the_others
 from metrify.quickstart.tasks import Taught, teach_the_others
 from metrify.report import Link, Report, Stage, write
+from metrify.report.quality import write_quality
 from metrify.scoring.batch import score_lake
 from metrify.serving.local import deployed
 from metrify.settings import Workspace
@@ -39,10 +40,10 @@ class Demo:
 
 
 def demo(workspace: Workspace, tell: Tell, *, search_seconds: float = 30.0) -> Demo:
-    """Ingest, validate, build features, search, backtest, register, score, deploy, ask, report; nothing is left.
+    """The whole way: ingest, validate, impute, features, search, backtest, register, score, deploy, ask, report.
 
-    Doing it again in the same workspace changes no data, searches anew and registers further versions. Raises BadValue
-    for a workspace that holds other meters than the sample's and simulated ones.
+    Nothing is left running. Doing it again in the same workspace changes no data, searches anew and registers further
+    versions. Raises BadValue for a workspace that holds other meters than the sample's and simulated ones.
     """
     log = Log(tell)
     only_the_sample(workspace)
@@ -83,6 +84,7 @@ def _score(workspace: Workspace, log: Log, others: dict[str, Taught], until: np.
 def _report(workspace: Workspace, log: Log, content: Report, league: pd.DataFrame, tasks: dict[str, Taught]) -> Demo:
     with log.stage("Report") as say:
         path = write(content, workspace.reports / "demo.html")
-        say(str(path))
+        quality = write_quality(workspace)
+        say(f"{path}, and the grades of all days in {quality.path}")
     leagues = {name: taught.judged.league for name, taught in tasks.items()}
     return Demo(path, league, leagues, content.served, log.stages, content.links)

@@ -57,7 +57,7 @@ PARTS = {
     ),
     "quality": (
         "Data quality",
-        "The quality of each day of each meter by five rules, and the chance that the next day needs estimation, "
+        "The quality of each day of each meter by the rules, and the chance that the next day needs estimation, "
         "judged by whether it did.",
         "Brier skill: share of the squared error of always saying the mean rate that is saved. Less calibration error "
         "is better, of all others more.",

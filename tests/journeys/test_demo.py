@@ -11,11 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from metrify.models.catalog import FAMILIES
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 STAGES = [
-    "Ingest", "Simulate", "Start Ray", "Validate", "Features", "Search", "Backtest", "Register",
+    "Ingest", "Simulate", "Start Ray", "Validate", "Impute", "Features", "Search", "Backtest", "Register",
     "Anomalies", "Maintenance", "Quality", "Score", "Serve", "Report",
 ]  # fmt: skip
 
@@ -69,8 +71,9 @@ def test_the_other_tasks_are_taught_judged_and_asked(demo) -> None:
     assert (failures["family"], failures["auc_roc"] > 0.85, failures["brier_skill"] > 0.1) == (
         "maintenance/failure", True, True,
     )  # fmt: skip
-    assert tasks["quality"][0]["family"] == "quality/score"
+    assert tasks["quality"][0]["family"] in {"quality/score", "quality/validator"}
     page = Path(answer["report"]).read_text()
+    assert "Grades" in (Path(answer["report"]).parent / "quality.html").read_text()
     for heading in ("Anomalies", "Maintenance", "Data quality"):
         assert f">{heading}</h2>" in page
     assert "The graph was not asked" not in page
@@ -86,9 +89,7 @@ def test_nothing_heavy_was_loaded_for_it(demo) -> None:
     assert not loaded & {"tensorflow", "shap", "evidently", "prophet", "feast"}
 
 
-@pytest.mark.parametrize(
-    "family", ["anomaly/zscore", "anomaly/isolation_forest", "maintenance/failure", "quality/score"]
-)
+@pytest.mark.parametrize("family", [name for name in FAMILIES if not name.startswith("forecasting/")])
 def test_every_family_is_searched_by_tune(demo, family: str) -> None:
     command = ("-m", "metrify.cli", "search", family, "--trials", "2", "--time-budget", "60", "--most-rows", "20000")
     done = run(sys.executable, *command, "--json", home=demo[0])
