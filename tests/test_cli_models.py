@@ -67,7 +67,9 @@ def test_what_is_too_short_to_measure_is_trained_all_the_same(capsys, home: Path
 
 def test_a_promoted_family_answers_whoever_led_before(capsys, home: Path) -> None:
     first = answer(capsys, home, "train", FAMILY, "--no-measure", "--promote")
-    assert first["answers"] == {"champion": f"{FAMILY}:1", "task": "forecasting", "table": "FORECAST", "before": None}
+    assert first["answers"] == {
+        "champion": f"{FAMILY}:1", "task": "forecasting", "table": "FORECAST", "answers": f"{FAMILY}:1", "before": None
+    }  # fmt: skip
     quick = ("--set", "n_estimators=5", "--no-measure")
     second = answer(capsys, home, "train", "forecasting/lightgbm", *quick, "--promote")
     assert second["answers"]["before"] == f"{FAMILY}:1"

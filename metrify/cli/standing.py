@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from metrify.errors import BadValue, NoData
+from metrify.errors import BadValue, NoData, NoSuchModel
 from metrify.models import catalog
-from metrify.registry import Registry
+from metrify.registry import Registry, Version
 from metrify.registry.names import task_of
+from metrify.schema import ESTIMATE
 from metrify.settings import Workspace
 from metrify.training.backtest import holdout
-from metrify.training.task import Task
+from metrify.training.task import Task, task_class
 from metrify.training.train import Found
 
 __all__ = ["Leading", "Measured", "lead", "measured"]
@@ -67,27 +70,44 @@ def measured(
 
 @dataclass(frozen=True)
 class Leading:
-    """The champion that answers for its task."""
+    """A champion, and which family answers now."""
 
     champion: str
     task: str
     table: str
     """what it answers with"""
+    answers: str
     before: str | None
     """what answered until now"""
 
     @property
     def line(self) -> str:
         """For people."""
-        before = f", in place of {self.before}" if self.before and self.before != self.champion else ""
         what = self.task if self.table == catalog.ANSWERS[self.task].name else f"{self.task} with {self.table}"
+        before = f", in place of {self.before}" if self.before and self.before != self.answers else ""
+        if self.answers != self.champion:
+            return f"{self.champion} is champion; {self.answers} answers for {what}, because its measured error is less"
         return f"{self.champion} is champion and answers for {what}{before}"
 
 
 def lead(workspace: Workspace, family: str, version: int) -> Leading:
-    """Promote a version and let its family answer for the task. Raises NoSuchModel."""
+    """Promote a version and let its family answer for the task. Raises NoSuchModel.
+
+    Among the champions that make estimates the one with the least measured error answers, whoever was promoted last.
+    """
     registry, task, table = Registry(workspace), task_of(family), catalog.family(family).produces
     before = registry.champion(task, table)
     champion = registry.promote(family, version)
-    registry.set_leader(task, family)
-    return Leading(str(champion), task, table.name, str(before) if before else None)
+    best = _best_measured(registry, champion) if table is ESTIMATE else champion
+    registry.set_leader(task, best.name)
+    return Leading(str(champion), task, table.name, str(best), str(before) if before else None)
+
+
+def _best_measured(registry: Registry, promoted: Version) -> Version:
+    """Of the champions of all families that answer the same; one that was never measured yields to `promoted`."""
+    metric = task_class(promoted.name).metric
+    champions = [promoted]
+    for name in catalog.league(promoted.name):
+        with suppress(NoSuchModel):
+            champions.append(registry.version(name))
+    return min(champions, key=lambda version: version.metrics.get(metric, math.inf))

@@ -41,13 +41,13 @@ def vee(
     path = file_for(out, "findings") if out else None
     with console.progress("Validate: buckets") as meter, cluster.session(workspace):
         report = validate_lake(workspace, progress=meter)
-    share = max(report.readings, 1)
+    readings = max(report.readings, 1)
     rows = [
         [
             r.name,
             r.severity,
             report.intervals[r.name],
-            report.intervals[r.name] / share,
+            f"{report.intervals[r.name] / readings:.3%}",
             report.meters_concerned[r.name],
         ]
         for r in RULES
@@ -107,7 +107,9 @@ def impute(
 
 def _graded(grades: dict[str, int]) -> Any:
     days = max(sum(grades.values()), 1)
-    return table("Grades", ["grade", "meter-days", "share"], [[name, n, n / days] for name, n in grades.items()])
+    return table(
+        "Grades", ["grade", "meter-days", "share"], [[name, n, f"{n / days:.2%}"] for name, n in grades.items()]
+    )
 
 
 def quality(

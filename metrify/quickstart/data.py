@@ -67,9 +67,8 @@ def prepare(workspace: Workspace, log: Log) -> None:
     with log.stage("Impute") as say:
         filled = impute_lake(workspace, progress=lambda done, of: say(f"bucket {done} of {of}"))
         days = sum(filled.grades.values())
-        say(
-            f"{filled.wanted:,} missing or wrong, {filled.methods.total():,} estimated; {filled.grades['A'] / days:.1%} A"
-        )
+        share = filled.grades["A"] / days
+        say(f"{filled.wanted:,} missing or wrong, {filled.methods.total():,} estimated, {share:.1%} of the days are A")
     with log.stage("Features") as say:
         built = build(workspace, progress=lambda done, of: say(f"bucket {done} of {of}"))
         say(f"{built.rows:,} rows x {built.features} features")

@@ -89,7 +89,7 @@ def test_nothing_heavy_was_loaded_for_it(demo) -> None:
     assert not loaded & {"tensorflow", "shap", "evidently", "prophet", "feast"}
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if not name.startswith("forecasting/")])
+@pytest.mark.parametrize("family", sorted(name for name in FAMILIES if not name.startswith("forecasting/")))
 def test_every_family_is_searched_by_tune(demo, family: str) -> None:
     command = ("-m", "metrify.cli", "search", family, "--trials", "2", "--time-budget", "60", "--most-rows", "20000")
     done = run(sys.executable, *command, "--json", home=demo[0])

@@ -43,6 +43,12 @@ def task(workspace: Workspace) -> EstimationTask:
     return EstimationTask(workspace, (group(["a", "b", "c"]),))
 
 
+def around(task: EstimationTask, rows: pd.DataFrame) -> Panel:
+    history = task.batch(rows).history
+    assert history is not None
+    return history
+
+
 def test_a_family_of_estimates_is_taught_by_this_task() -> None:
     assert task_class("quality/imputer") is EstimationTask
     assert task_class("quality/denoiser") is EstimationTask
@@ -57,6 +63,8 @@ def test_the_target_is_what_stood_there_and_nothing_flagged_is_one(task: Estimat
     assert (found.raw.values[meter, column] == rows["target"].to_numpy(np.float32)).all()
     assert not (found.flags[meter, column] > 0).any()
     assert set(rows["gap_hours"]) >= {1, 2, 3, 6, 12, 24}
+    assert rows["cut"].nunique() > 1
+    assert not rows[rows["cut"] == 0].duplicated(["meter_id", "timestamp"]).any()
 
 
 def test_what_comes_after_a_moment_teaches_nothing(task: EstimationTask) -> None:
@@ -80,18 +88,19 @@ def test_a_reading_that_came_late_is_not_known_before(task: EstimationTask) -> N
     available = np.zeros(found.raw.values.shape, np.int64)
     available[1, 1000:1400] = (START + 100 * DAY).astype(np.int64)
     late = replace(task, groups=(replace(found, available=available),))
-    history = late.batch(late.known_at(START + 80 * DAY)).history
-    assert np.isnan(history.values[1, 1000:1400]).all()
-    assert np.isfinite(late.batch(late.known_at(START + 110 * DAY)).history.values[1, 1000:1400]).any()
+    before, after = (around(late, late.known_at(START + days * DAY)).values[1, 1000:1400] for days in (80, 110))
+    assert np.isnan(before).all()
+    assert np.isfinite(after).any()
 
 
 def test_a_batch_holds_the_readings_around_but_not_those_asked_for(task: EstimationTask) -> None:
     exam = task.exam(START + 80 * DAY, task.end)
-    batch = task.batch(exam.drop(columns="target"))
-    column = ((exam["timestamp"].to_numpy() - batch.history.start) // np.timedelta64(3600, "s")).astype(int)
-    meter = pd.Index(batch.history.meter_ids).get_indexer(exam["meter_id"])
-    assert np.isnan(batch.history.values[meter, column]).all()
-    assert batch.history.mask.mean() > 0.5
+    batch, history = task.batch(exam.drop(columns="target")), around(task, exam)
+    column = ((exam["timestamp"].to_numpy() - history.start) // np.timedelta64(3600, "s")).astype(int)
+    meter = pd.Index(history.meter_ids).get_indexer(exam["meter_id"])
+    assert np.isnan(history.values[meter, column]).all()
+    assert history.mask.mean() > 0.5
+    assert batch.meters is not None
     assert set(batch.meters["zone"]) == {"Europe/London"}
     assert fingerprint(batch) == fingerprint(task.batch(exam.drop(columns="target")))
 
@@ -107,8 +116,7 @@ def test_a_fleet_of_mixed_interval_lengths_is_asked_as_a_whole(workspace: Worksp
     mixed = EstimationTask(workspace, (group(["a", "b"]), group(["q"], step=15, seed=2)))
     exam = mixed.exam(START + 90 * DAY, mixed.end)
     assert set(exam["meter_id"]) == {"a", "b", "q"}
-    history = mixed.batch(exam).history
-    assert history.step_minutes == 15  # most rows are of that meter
+    assert around(mixed, exam).step_minutes == 15  # most rows are of that meter
 
 
 def test_an_interval_that_a_family_leaves_to_the_ladder_counts_as_the_ladder_does(task: EstimationTask) -> None:

@@ -126,7 +126,7 @@ class Denoiser(Model):
         return answer(batch.rows, *self._heads(batch), self._standing, unknown=self._unable(batch))
 
     def _unable(self, batch: Batch) -> str:
-        """Why an interval that no rung should answer has no value."""
+        """Why the network itself has no value of an interval."""
         history = batch.history
         if history is not None and history.step_minutes != self._step_minutes:
             return f"it learned from intervals of {self._step_minutes} min, these have {history.step_minutes} min"

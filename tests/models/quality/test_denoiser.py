@@ -92,6 +92,7 @@ def test_it_looks_at_nothing_but_the_history() -> None:
     test = asked()
     other = replace(test, rows=test.rows.drop(columns="target"))
     pd.testing.assert_frame_equal(fitted().predict(test), fitted().predict(other))
+    assert test.history is not None
     louder = replace(test, history=test.history.replace(test.history.values * 2))
     value = fitted().predict(test)["value"]
     np.testing.assert_allclose(fitted().predict(louder)["value"], value * 2, rtol=1e-3)
