@@ -7,7 +7,7 @@ LOCK   := requirements.txt
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup lock demo up down test slow check services docs clean
-.PHONY: bench-features bench-validation bench-estimation bench-imputation bench-detection bench-failures
+.PHONY: bench-features bench-validation bench-validation-job bench-estimation bench-imputation bench-detection bench-failures
 help:                 ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
@@ -56,6 +56,9 @@ bench-features: setup ## features beside polars on the same columns
 
 bench-validation: setup ## rules on real homes with faults put in, and their speed beside pandera (reads ../shared/data)
 	$(BIN)/python benchmarks/validation.py
+
+bench-validation-job: setup ## `metrify vee` and `impute` as jobs, in readings per second beside pandera
+	$(BIN)/python benchmarks/validation_job.py
 
 bench-estimation: setup ## rungs of the ladder on gaps cut out of real homes (reads ../shared/data)
 	$(BIN)/python benchmarks/estimation.py
