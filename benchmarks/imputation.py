@@ -25,8 +25,7 @@ from metrify.lake.tables import Lake
 from metrify.metrics.forecasts import coverage, mae, wape
 from metrify.models.catalog import family, league
 from metrify.settings import Workspace
-from metrify.training.estimation import EXAM, EstimationTask
-from metrify.training.meters import sampled
+from metrify.training.estimation import EXAM, EstimationTask, teachers
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data" / "london_lcl"
@@ -59,7 +58,7 @@ def halves(meter_ids: list[str]) -> tuple[list[str], list[str]]:
 
 
 def examine(workspace: Workspace, learn: list[str], exam: list[str]) -> None:
-    teaching = EstimationTask(workspace, tuple(sampled(workspace, learn)))
+    teaching = EstimationTask(workspace, teachers(workspace, learn))
     known = teaching.batch(teaching.known_at(teaching.end))
     print(f"{len(learn)} homes teach {len(known.rows):,} intervals, {len(exam)} others are examined", file=sys.stderr)
     models = {}
@@ -67,7 +66,7 @@ def examine(workspace: Workspace, learn: list[str], exam: list[str]) -> None:
         started = time.process_time()
         models[name] = family(name).configured({}).fit(known)
         print(f"{name} learned in {time.process_time() - started:.0f} CPU-s", file=sys.stderr)
-    groups, frames = tuple(sampled(workspace, exam)), []
+    groups, frames = teachers(workspace, exam), []
     for seed in SEEDS:
         task = EstimationTask(workspace, groups, seed)
         rows = task.exam(task.moments[0], task.end)

@@ -1,4 +1,4 @@
-"""The local days that a panel touches: from intervals to days, and windows over the days behind each."""
+"""The local days that a panel touches: from intervals to days, windows over the days behind each, slots of a day."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from metrify.localtime import day_start, local_times
+from metrify.localtime import Calendar, day_start, local_times
 from metrify.panel import Panel
 
-__all__ = ["Daily", "LocalDays", "days_since", "ratio", "trailing_median", "trailing_sum"]
+__all__ = ["DAY_TYPES", "Daily", "DaySlots", "LocalDays", "days_since", "ratio", "trailing_median", "trailing_sum"]
 
+DAY_TYPES = ("working day", "Saturday", "Sunday", "public holiday")
 Daily = NDArray[np.float64]
 
 
@@ -45,10 +46,22 @@ class LocalDays:
 
     def sums(self, values: NDArray) -> Daily:
         """Sums by day, [M, T] to [M, D]."""
+        return self.reduced(np.add, values, np.float64)
+
+    def counts(self, marks: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many intervals of each day are marked, [M, T] to [M, D]."""
+        return self.reduced(np.add, marks, np.int64)
+
+    def rules(self, flags: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """The rules that hold somewhere in each day, as masks of their bits, [M, T] to [M, D]."""
+        return self.reduced(np.bitwise_or, flags, np.uint32)
+
+    def reduced(self, by: np.ufunc, values: NDArray, dtype: DTypeLike) -> NDArray:
+        """What a ufunc of two makes of each day, [M, T] to [M, D]; 0 for a day without intervals."""
         some = self.lengths > 0
-        sums = np.zeros((len(values), len(some)))
-        sums[:, some] = np.add.reduceat(values, self.edges[:-1][some], axis=1, dtype=np.float64)
-        return sums
+        found = np.zeros((len(values), len(some)), dtype)
+        found[:, some] = by.reduceat(values, self.edges[:-1][some], axis=1, dtype=dtype)
+        return found
 
     def runs(self, marks: NDArray[np.bool_]) -> tuple[Daily, Daily]:
         """Intervals of the longest run of marks within each day, and of the run that ends with the day, [M, D]."""
@@ -56,10 +69,37 @@ class LocalDays:
         before = np.maximum.accumulate(np.where(marks, np.int32(-1), number), axis=1)
         length = number - np.maximum(before, self.spread(self.edges[:-1]).astype(np.int32) - 1)
         some = self.lengths > 0
-        longest, last = np.zeros((2, len(marks), len(some)))
-        longest[:, some] = np.maximum.reduceat(length, self.edges[:-1][some], axis=1)
+        last = np.zeros((len(marks), len(some)))
         last[:, some] = length[:, self.edges[1:][some] - 1]
-        return longest, last
+        return self.reduced(np.maximum, length, np.float64), last
+
+
+@dataclass(frozen=True)
+class DaySlots:
+    """D local days of S slots over the T intervals of a panel. A slot is an interval of the clock."""
+
+    day: NDArray[np.int64]
+    """the local day of each interval, counted from that of the first, [T]"""
+    slot: NDArray[np.int64]
+    """the slot of each interval, [T]; the repeated hour of autumn has the slots of the hour before"""
+    at: NDArray[np.int64]
+    """the interval of each slot, its last where it is repeated, -1 where there is none, [D, S]"""
+    kind: NDArray[np.int64]
+    """place in DAY_TYPES of each day, [D]"""
+
+    @classmethod
+    def of(cls, panel: Panel, calendar: Calendar) -> DaySlots:
+        """The days that a panel touches, by the clock and the holidays of its place."""
+        clock = local_times(panel.times, calendar.zone)
+        first = int(clock.day[0]) if len(clock.day) else 0
+        day = clock.day.astype(np.int64) - first
+        slot = clock.minute.astype(np.int64) // panel.step_minutes
+        days = np.arange(first, first + (int(day[-1]) + 1 if len(day) else 0), dtype=np.int32)
+        at = np.full((len(days), max(-(-1440 // panel.step_minutes), 1)), -1)
+        at[day, slot] = np.arange(len(day))  # what is written last stays
+        weekday = (days + 3) % 7
+        kind = np.select([calendar.off_days(days), weekday == 6, weekday == 5], [3, 2, 1], 0)
+        return cls(day, slot, at, kind.astype(np.int64))
 
 
 def ratio(part: NDArray, whole: NDArray) -> Daily:

@@ -21,6 +21,7 @@ __all__ = [
     "day_start",
     "holiday_days",
     "local_times",
+    "parse_time",
     "to_utc",
     "zone_error",
 ]
@@ -49,6 +50,16 @@ class LocalTimes:
         """1 is the first of January."""
         dates = self.day.astype("datetime64[D]")
         return ((dates - dates.astype("datetime64[Y]")).astype(np.int16) + 1).astype(np.int16)
+
+
+def parse_time(text: str, field: str) -> np.datetime64:
+    """A date or time (UTC unless it says otherwise) as datetime64[s]. Raises BadValue."""
+    try:
+        stamp = pd.Timestamp(text)
+    except ValueError as error:
+        raise BadValue(field, "a date or time such as 2013-11-01 or 2013-11-01T00:00Z", text) from error
+    stamp = stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp
+    return stamp.to_numpy().astype("datetime64[s]")
 
 
 def zone_error(zone: str) -> str | None:

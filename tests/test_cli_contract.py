@@ -76,3 +76,11 @@ def test_a_file_that_is_none_is_refused(capsys, workspace: Workspace, tmp_path) 
         code, _, err = run(capsys, "--home", str(workspace.home), "contract", "readings", str(tmp_path / name))
         assert code == 2
         assert "UnreadableFile" in err
+
+
+def test_a_place_where_no_contract_can_be_written_is_told(capsys, workspace: Workspace, file) -> None:
+    for place in (file / "x.yaml", file.parent / "absent" / "x.yaml"):
+        home = ["--home", str(workspace.home), "contract"]
+        code, _, err = run(capsys, *home, "readings", str(file), "--yaml", str(place))
+        assert code == 2
+        assert "--yaml: wanted a place where a file can be written" in " ".join(err.split())

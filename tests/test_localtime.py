@@ -1,4 +1,4 @@
-"""Holidays of places that are known, and of those that are not."""
+"""Times that people write, and holidays of places that are known and of those that are not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import logging
 import numpy as np
 import pytest
 
-from metrify.localtime import country_error, holiday_days
+from metrify.errors import BadValue
+from metrify.localtime import country_error, holiday_days, parse_time
 
 
 def _day(text: str) -> int:
@@ -39,3 +40,10 @@ def test_why_a_place_has_no_known_holidays() -> None:
     assert "'XX' is no ISO 3166 country" in (country_error("XX") or "")
     assert "'ZZ' is no region of GB" in (country_error("GB", "ZZ") or "")
     assert "ENG, NIR, SCT, WLS" in (country_error("GB", "ZZ") or "")
+
+
+def test_times_are_utc_unless_they_say_otherwise() -> None:
+    assert parse_time("2013-11-01", "x") == np.datetime64("2013-11-01T00:00:00")
+    assert parse_time("2013-11-01T02:00+02:00", "x") == np.datetime64("2013-11-01T00:00:00")
+    with pytest.raises(BadValue, match="train-until"):
+        parse_time("soon", "train-until")

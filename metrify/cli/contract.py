@@ -38,7 +38,7 @@ def contract(
     console: Console = context.obj
     schema = _schema(console, into, meter)
     if yaml:
-        yaml.write_text(schema.to_yaml() or "", encoding="utf-8")
+        _write(yaml, schema.to_yaml() or "")
     rows = _read(file)
     broken = failures(schema, rows)
     found = {
@@ -79,6 +79,15 @@ def _read(file: Path) -> pd.DataFrame:
         return pd.read_csv(file) if file.suffix in {".csv", ".gz"} else pq.read_table(file).to_pandas()
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UnreadableFile(file, "Parquet or CSV", error) from error
+
+
+def _write(yaml: Path, text: str) -> None:
+    from metrify.errors import BadValue
+
+    try:
+        yaml.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadValue("--yaml", "a place where a file can be written", f"{yaml} ({error})") from error
 
 
 def _lines(file: Path, rows: pd.DataFrame, broken: pd.DataFrame) -> list[object]:

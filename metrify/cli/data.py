@@ -62,8 +62,8 @@ def simulate(
 
         metrify simulate --meters 1000 --days 365 --seed 7 --into fleet
     """
+    from metrify.localtime import parse_time
     from metrify.sample import simulator
-    from metrify.training.split import parse_time
 
     console: Console = context.obj
     workspace = console.workspace

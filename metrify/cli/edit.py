@@ -58,7 +58,7 @@ def undo(
     """
     from metrify.errors import BadValue
     from metrify.lake.tables import Lake
-    from metrify.training.split import parse_time
+    from metrify.localtime import parse_time
     from metrify.vee.edits.edit import undo as undo_edits
 
     if meter is None and (since or until):

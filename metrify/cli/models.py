@@ -215,10 +215,10 @@ class _Judged:
 
 
 def _judged(workspace: Workspace, names: list[str], asked: _Test, progress: Callable[[str], None]) -> _Judged:
+    from metrify.localtime import parse_time
     from metrify.training.backtest import backtest as run
     from metrify.training.rows import Presence
     from metrify.training.split import folds as cut
-    from metrify.training.split import parse_time
     from metrify.training.task import of_task
     from metrify.training.train import found_settings
 
@@ -266,7 +266,7 @@ def _finite(metrics: dict[str, float]) -> dict[str, float]:
 
 def _until(text: str | None, task: Task) -> np.datetime64:
     """The given time, else one at which everything is known."""
-    from metrify.training.split import parse_time
+    from metrify.localtime import parse_time
 
     return parse_time(text, "until") if text else task.end
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metrify.cli.console import Console, table
+from metrify.cli.console import Console
+from metrify.cli.grades import grades_table
 
 if TYPE_CHECKING:
     from metrify.report.quality import QualityReport
@@ -34,8 +35,8 @@ def quality(
         metrify report quality --since 2024-01-01
     """
     from metrify.errors import BadValue
+    from metrify.localtime import parse_time
     from metrify.report.quality import write_quality
-    from metrify.training.split import parse_time
 
     console: Console = context.obj
     first, end = (parse_time(text, name) if text else None for text, name in ((since, "since"), (until, "until")))
@@ -57,10 +58,9 @@ def _lines(made: QualityReport) -> list[object]:
 
     if not made.meter_days:
         return [f"No meter-day has a grade yet: run metrify vee. The page says what else there is: {made.path}"]
-    rows = [[grade, days, days / made.meter_days] for grade, days in made.grades.items()]
     title = f"{made.meter_days:,} meter-days of {made.meters:,} meters"
     worst = [f"Worst first    {escape(', '.join(made.worst))}"] if made.meters > 1 else []
-    return [table(title, ["grade", "meter-days", "share"], rows), *worst, f"Page           {made.path}"]
+    return [grades_table(made.grades, title), *worst, f"Page           {made.path}"]
 
 
 def register(app: typer.Typer) -> None:

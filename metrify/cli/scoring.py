@@ -28,8 +28,8 @@ def score(
     """
     from metrify import cluster
     from metrify.errors import BadValue
+    from metrify.localtime import parse_time
     from metrify.scoring.batch import score_lake
-    from metrify.training.split import parse_time
 
     if version is not None and "/" not in name:
         raise BadValue("--version", "a family, such as anomaly/zscore", name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metrify.cli.console import Console, table
+from metrify.cli.grades import grades_table
 
 if TYPE_CHECKING:
     from metrify.vee.grades.fleet import FleetQuality
@@ -53,7 +54,7 @@ def vee(
         for r in RULES
     ]
     title = f"{report.readings:,} readings of {report.meters:,} meters in {report.seconds:.1f} s"
-    lines = [table(title, ["rule", "severity", "intervals", "share", "meters"], rows), _graded(report.grades)]
+    lines = [table(title, ["rule", "severity", "intervals", "share", "meters"], rows), grades_table(report.grades)]
     if path:
         lines.append(f"{_findings_to(path, workspace):,} findings in {path}")
     console.show(report, lines)
@@ -97,19 +98,14 @@ def impute(
     head = f"{report.wanted:,} of {report.readings:,} readings are missing or wrong: {report.written:,} edits written, "
     head += f"{report.undone:,} undone, {report.seconds:.1f} s"
     methods = table("Standing in", ["method", "intervals"], list(report.methods.most_common()))
-    lines: list[Any] = [head, methods, _graded(report.grades)]
+    lines: list[Any] = [head, methods, grades_table(report.grades)]
     if report.no_estimate:
         lines.append(table("No estimate", ["reason", "intervals"], list(report.no_estimate.most_common())))
     if report.not_scaled:
         lines.append(table("Not scaled to the register", ["reason", "gaps"], list(report.not_scaled.most_common())))
+    if report.doubtful:
+        lines.append(table("Estimates that a rule doubts", ["rule", "intervals"], list(report.doubtful.most_common())))
     console.show(report, lines)
-
-
-def _graded(grades: dict[str, int]) -> Any:
-    days = max(sum(grades.values()), 1)
-    return table(
-        "Grades", ["grade", "meter-days", "share"], [[name, n, f"{n / days:.2%}"] for name, n in grades.items()]
-    )
 
 
 def quality(
@@ -126,7 +122,7 @@ def quality(
         metrify quality --worst 20 --since 2013-11-01
     """
     from metrify.lake.tables import Lake
-    from metrify.training.split import parse_time
+    from metrify.localtime import parse_time
     from metrify.vee.grades.fleet import fleet_quality
 
     console: Console = context.obj
@@ -141,7 +137,7 @@ def _quality_lines(found: FleetQuality) -> list[Any]:
     lines: list[Any] = [
         f"{number:,} days of {found.meters:,} meters from {found.since} to {found.until}: "
         f"{found.measured:.2%} measured, {found.estimated:.2%} estimated",
-        _graded(found.days),
+        grades_table(found.days),
     ]
     for title, rows in (("Worst meters", found.worst_meters), ("Worst days", found.worst_days)):
         if rows:
@@ -168,7 +164,7 @@ def clean(
     """
     from metrify.lake.outfile import file_for, write_file
     from metrify.lake.tables import Lake
-    from metrify.training.split import parse_time
+    from metrify.localtime import parse_time
     from metrify.vee.edits.clean import clean as view
     from metrify.vee.edits.versions import pinned
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from metrify.features import calendar, levels, likeday, solar, weather
 from metrify.features.feature import TARGET_UNIT, Feature
 
-__all__ = ["FEATURES", "PV_KW", "names", "scaling"]
+__all__ = ["FEATURES", "names", "scaling"]
 
-PV_KW = Feature("pv_kw", "kW", "rated solar power behind the meter, from METER")
+_PV_KW = Feature("pv_kw", "kW", "rated solar power behind the meter, from METER")
 
 FEATURES: dict[str, Feature] = {
     feature.name: feature
@@ -17,7 +17,7 @@ FEATURES: dict[str, Feature] = {
         *levels.FEATURES,
         *weather.FEATURES,
         *solar.FEATURES,
-        PV_KW,
+        _PV_KW,
     )
 }
 

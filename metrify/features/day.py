@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from metrify.features import daycontent, dayrecord
 from metrify.features.dayrecord import DEFECTS, LOOKBACK_DAYS, marks
 from metrify.features.feature import Feature
-from metrify.features.localdays import Daily, LocalDays
 from metrify.features.sources import Validated
+from metrify.localdays import Daily, LocalDays
 from metrify.vee.rules import to_estimate
 
 __all__ = ["DEFECTS", "FEATURES", "LOOKBACK_DAYS", "day_frame"]

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from metrify.features.dayrecord import LOOKBACK_DAYS
 from metrify.features.feature import TARGET_UNIT, Feature
-from metrify.features.localdays import Daily, LocalDays, ratio, trailing_median
 from metrify.features.sources import Validated
+from metrify.localdays import Daily, LocalDays, ratio, trailing_median
 from metrify.localtime import local_times
 
 __all__ = ["FEATURES", "PARTS", "content"]

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrify.features.feature import Feature
-from metrify.features.localdays import Daily, LocalDays, days_since, ratio, trailing_sum
 from metrify.features.sources import Validated
+from metrify.localdays import Daily, LocalDays, days_since, ratio, trailing_sum
 from metrify.vee.rules import RULES, flagged, to_estimate
 
 __all__ = ["DEFECTS", "FEATURES", "LOOKBACK_DAYS", "SEVERITY", "marks", "record"]

@@ -13,7 +13,7 @@ from metrify.errors import MissingColumns
 from metrify.lake.tables import Lake
 from metrify.schema import ASSET, EVENT, WEATHER, Table
 
-__all__ = ["CATEGORIES", "DAY", "Equipment", "daily_temperature"]
+__all__ = ["CATEGORIES", "DAY", "Equipment"]
 
 Times = NDArray[np.datetime64]
 

@@ -6,6 +6,8 @@ its `issue_time`, the end of the readings; an interval after the last reading is
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -13,13 +15,14 @@ from numpy.typing import NDArray
 from metrify.features.analogs import ANALOGS, compare
 from metrify.features.feature import TARGET_UNIT, Feature
 from metrify.features.hindsight import STATISTICS, describe, usual
+from metrify.localdays import DaySlots
 from metrify.localtime import Calendar, local_times
 from metrify.panel import Panel
+from metrify.settings import VeeSettings
 from metrify.vee.evidence import Found
-from metrify.vee.ladder.classprofile import ClassProfiles
-from metrify.vee.ladder.rungs import class_profile, like_days, linear, two_weeks
-from metrify.vee.ladder.segments import without
-from metrify.vee.slots import DaySlots
+from metrify.vee.ladder.classprofile import ClassProfiles, class_profiles
+from metrify.vee.ladder.rungs import Ladder, intervals
+from metrify.vee.ladder.segments import Segments, without
 
 __all__ = ["FEATURES", "LOOKBACK_DAYS", "RUNGS", "gap_frame"]
 
@@ -44,16 +47,20 @@ FEATURES: tuple[Feature, ...] = (
     Feature("day_type", "", "0 working day, 1 Saturday, 2 Sunday, 3 public holiday"),
 )
 
-_EVER = 1e6
-
 
 def gap_frame(
-    trusted: Panel, wanted: Found, calendar: Calendar, *, profiles: ClassProfiles | None = None
+    trusted: Panel,
+    wanted: Found,
+    calendar: Calendar,
+    *,
+    profiles: ClassProfiles | None = None,
+    settings: VeeSettings | None = None,
 ) -> pd.DataFrame:
     """One row per wanted interval, by meter and time; nothing in it comes from a wanted interval.
 
-    Columns: meter_id (categorical); timestamp and issue_time (end of the panel), datetime64[s] UTC; FEATURES (float32).
-    `trusted` [M, T] holds measured readings of which none is doubtful; `profiles` are by default those of its meters.
+    Columns: meter_id (categorical); timestamp and issue_time (end of the panel), datetime64[s] UTC; FEATURES, and
+    `ladder`, what the rungs answer first with these settings (all float32). `trusted` [M, T] holds measured readings of
+    which none is doubtful; `profiles` and `settings` are by default those of its meters and the default ones.
     """
     values = without(trusted, wanted)
     panel, days = trusted.replace(values), DaySlots.of(trusted, calendar)
@@ -63,12 +70,9 @@ def gap_frame(
         "timestamp": trusted.times[cells[1]],
         "issue_time": np.full(len(cells[0]), trusted.end),
     }
-    rungs = {
-        "linear": linear(panel, wanted, calendar, hours=_EVER)[cells],
-        "like_days": like_days(panel, wanted, calendar)[cells],
-        "two_weeks": two_weeks(panel, wanted, calendar)[cells],
-        "class_profile": class_profile(panel, wanted, calendar, profiles=profiles)[cells],
-    }
+    profiles, settings = profiles or class_profiles(panel, calendar), settings or VeeSettings()
+    short = intervals(settings.linear_hours, panel)
+    rungs = _rungs(Ladder(values, days, profiles, short, settings.like_days_within), cells)
     clock = local_times(trusted.times, calendar.zone)
     when = {
         "minute": clock.minute[cells[1]],
@@ -76,7 +80,19 @@ def gap_frame(
         "day_type": days.kind[days.day[cells[1]]],
     }
     columns = rungs | _around(panel, days, cells) | when
-    return pd.DataFrame(keys | {feature.name: columns[feature.name].astype(np.float32) for feature in FEATURES})
+    names = [*(feature.name for feature in FEATURES), "ladder"]
+    return pd.DataFrame(keys | {name: columns[name].astype(np.float32) for name in names})
+
+
+def _rungs(ladder: Ladder, cells: tuple[NDArray, NDArray]) -> dict[str, NDArray[np.float32]]:
+    """What each of RUNGS answers, and what the ladder does, [N] each."""
+    segments = Segments.of(ladder.values, *cells, ladder.days)
+    found = {rung.name: ladder.solve(rung.name, segments) for rung in RUNGS}
+    first = found["linear"]
+    for rung in RUNGS[1:]:
+        first = np.where(np.isnan(first), found[rung.name], first)
+    longest = replace(ladder, linear_intervals=ladder.values.shape[1])
+    return found | {"linear": longest.solve("linear", segments), "ladder": first}
 
 
 def _around(panel: Panel, days: DaySlots, cells: tuple[NDArray, NDArray]) -> dict[str, NDArray[np.float32]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -13,20 +15,18 @@ from numpy.typing import NDArray
 from metrify.features.frame import Sources
 from metrify.features.solar import Production
 from metrify.features.weather import Weather
-from metrify.lake.holidays import Calendars
-from metrify.lake.panels import MeterGroup, aligned_panel, meter_groups
 from metrify.lake.tables import Lake
 from metrify.localtime import Calendar
 from metrify.panel import Panel
 from metrify.schema import WEATHER
-from metrify.settings import Settings, VeeSettings
+from metrify.settings import Settings
 from metrify.vee.evidence import Evidence, Flags
-from metrify.vee.repeats import Repeats
+from metrify.vee.gather import SOLAR_COLUMNS, Around, Gathered, gather_rows
+from metrify.vee.ladder import usable
 from metrify.vee.rules import RULES, trusted, validate
 
 __all__ = ["SOLAR_COLUMNS", "Surroundings", "Validated", "reading_columns", "validated", "validated_sources"]
 
-SOLAR_COLUMNS = ["meter_id", "timestamp", "generation_kwh", "available_at"]
 _DECIDING = {rule.name for rule in RULES if rule.severity == "error" or not rule.teaches} | {"gap", "duplicate"}
 """Rules by which a reading is not trusted, or is not one: what forecasts, detectors and estimates ask for."""
 _EARLY = {rule.name for rule in RULES if rule.at_once}
@@ -34,20 +34,17 @@ _EARLY = {rule.name for rule in RULES if rule.at_once}
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What is small enough to be everywhere: meters, weather and extra holidays, read once from the lake."""
+class Surroundings(Around):
+    """What is small enough to be everywhere, and the weather; what is not given is not known."""
 
-    meters: pd.DataFrame
-    """METER rows in force, one per meter"""
     weather: dict[str, Weather] = field(default_factory=dict)
     """by location"""
-    calendars: Calendars = field(default_factory=Calendars)
 
     @classmethod
-    def read(cls, lake: Lake, since: np.datetime64 | None = None) -> Surroundings:
-        """From the lake's METER, WEATHER (from `since` on) and HOLIDAY tables."""
+    def read(cls, lake: Lake, since: np.datetime64 | None = None) -> Self:
+        """As Around, and WEATHER from `since` on."""
         weather = Weather.by_location(lake.read(WEATHER, since=since)) if lake.exists(WEATHER) else {}
-        return cls(lake.meters(), weather, Calendars.read(lake))
+        return replace(super().read(lake), weather=weather)
 
 
 def reading_columns(settings: Settings) -> list[str]:
@@ -72,6 +69,8 @@ class Validated:
     """when late values could be known [s since 1970; 0: in time], [M, T]; None: none is late"""
     repeated: NDArray[np.int64] | None = None
     """when a second report with another value could be known [s since 1970; 0: there is none], [M, T]; None: none"""
+    signed: NDArray[np.bool_] | None = None
+    """of which meters values below zero are right, [M]; None: of none"""
 
     @property
     def history(self) -> Panel:
@@ -82,6 +81,12 @@ class Validated:
     def truth(self) -> Panel:
         """What hindsight trusts."""
         return trusted(self.raw, self.hindsight)
+
+    @property
+    def usable(self) -> Panel:
+        """What estimates may be made of; asks for the rules UNFIT of metrify.vee.ladder to have been told."""
+        signed = np.zeros(len(self.raw.meter_ids), bool) if self.signed is None else self.signed
+        return self.raw.replace(usable(Evidence(self.raw, signed), self.hindsight))
 
 
 def validated(
@@ -99,28 +104,29 @@ def validated(
     READING_HISTORY with the same columns; without them no reading is found to be a duplicate. `told` are names of rules
     that are asked beside those by which a reading is not trusted: each costs its time.
     """
-    target = settings.forecasting.target
-    repeats = None if superseded is None else Repeats.of(readings, superseded, target)
-    for group in meter_groups(readings, target, surroundings.meters, settings.site, step_minutes=step_minutes):
-        calendar = surroundings.calendars.of(group.zone, group.country, group.subdivision)
-        evidence = _evidence(group, calendar, repeats.on(group.panel) if repeats else None)
-        flags, hindsight = _flags(evidence, settings.vee, _DECIDING.union(told))
-        yield Validated(group.panel, flags, hindsight, calendar, group.meters, group.available, evidence.repeated)
+    for found in _gathered(readings, surroundings, settings, superseded=superseded, step_minutes=step_minutes):
+        yield _validated(found, settings, _DECIDING.union(told))
 
 
-def _evidence(group: MeterGroup, calendar: Calendar, repeated: NDArray[np.int64] | None) -> Evidence:
-    """What the rules are shown: the series itself, nothing of other channels."""
-    return Evidence(
-        group.panel, group.signed, repeated, calendar, group.column, available=group.available, pv_kw=group.pv_kw
+_gathered = partial(gather_rows, channels=())  # no deciding rule looks at another column
+
+
+def _validated(found: Gathered, settings: Settings, names: set[str]) -> Validated:
+    """With what these rules say at once and in hindsight; those that say the same of both are asked once."""
+    evidence, group = found.evidence, found.group
+    both = validate(evidence, settings.vee, only=names - _EARLY)
+    early = (validate(evidence, settings.vee, hindsight=later, only=names & _EARLY) for later in (False, True))
+    at_once, hindsight = (both | flags for flags in early)
+    return Validated(
+        group.panel,
+        at_once,
+        hindsight,
+        evidence.calendar,
+        group.meters,
+        group.available,
+        evidence.repeated,
+        evidence.signed,
     )
-
-
-def _flags(evidence: Evidence, settings: VeeSettings, names: set[str]) -> tuple[Flags, Flags]:
-    """What these rules say at once and in hindsight, each [M, T]; those that say the same of both are asked once."""
-    both = validate(evidence, settings, only=names - _EARLY)
-    early = (validate(evidence, settings, hindsight=later, only=names & _EARLY) for later in (False, True))
-    at_once, later = (both | flags for flags in early)
-    return at_once, later
 
 
 def validated_sources(
@@ -135,15 +141,7 @@ def validated_sources(
 
     `readings` and `step_minutes` as for `validated`; `solar` has SOLAR_COLUMNS.
     """
-    for found in validated(readings, surroundings, settings, step_minutes=step_minutes):
-        production = _production(solar, found.raw)
-        weather = surroundings.weather
-        yield Sources(found.history, found.truth, found.calendar, found.meters, production, weather, found.available)
-
-
-def _production(solar: pa.Table | None, load: Panel) -> Production | None:
-    if solar is None:
-        return None
-    phase = int(load.start.astype("datetime64[m]").astype(np.int64)) % load.step_minutes
-    found = aligned_panel(solar, "generation_kwh", load.meter_ids, load.step_minutes, phase)
-    return Production(*found) if found else None
+    for found in _gathered(readings, surroundings, settings, solar=solar, step_minutes=step_minutes):
+        of = _validated(found, settings, _DECIDING)
+        production = Production(*found.production) if found.production else None
+        yield Sources(of.history, of.truth, of.calendar, of.meters, production, surroundings.weather, of.available)

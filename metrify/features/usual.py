@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from metrify.selection import select
+
 __all__ = ["STATISTICS", "describe"]
 
 STATISTICS = (
@@ -233,31 +235,10 @@ def _median(window, count):  # pragma: no cover
     if count == 0:
         return np.nan
     half = count // 2
-    _select(window, count, half)
+    select(window, count, half)
     if count % 2:
         return np.float64(window[half])
     low = window[0]
     for k in range(1, half):
         low = max(low, window[k])
     return (np.float64(low) + np.float64(window[half])) / 2
-
-
-@njit(cache=True)
-def _select(window, count, place):  # pragma: no cover
-    """Bring the value of that rank to `place`, lower ones before it (Hoare 1961, Algorithm 65: Find)."""
-    left, right = 0, count - 1
-    while left < right:
-        pivot, low, high = window[place], left, right
-        while low <= high:
-            while window[low] < pivot:
-                low += 1
-            while window[high] > pivot:
-                high -= 1
-            if low <= high:
-                window[low], window[high] = window[high], window[low]
-                low += 1
-                high -= 1
-        if high < place:
-            left = low
-        if place < low:
-            right = high

@@ -21,12 +21,12 @@ from metrify.lake.stamps import moments
 from metrify.lake.units import conversion
 from metrify.schema import Table
 
-__all__ = ["ESTIMATED", "REFUSED", "Gathered", "gather", "no_channel"]
+__all__ = ["ESTIMATED", "REFUSED", "Pivoted", "no_channel", "pivot"]
 
 REFUSED, ESTIMATED = "why refused", "why no measurement"
 """Columns in which a reader says of each value why it cannot enter, and why it is no measurement; null where it is."""
 
-NO_CHANNEL = "channel: "
+_NO_CHANNEL = "channel: "
 """How the reason begins where the channel of a value is no column."""
 
 Places = NDArray[np.int64]
@@ -34,7 +34,7 @@ Values = NDArray[np.float64]
 
 
 @dataclass
-class Gathered:
+class Pivoted:
     """What became of the values of some meters: each is in a row, refused, repeated or left out."""
 
     rows: pa.Table
@@ -60,12 +60,12 @@ class _Target:
     phase: bool = False
 
 
-def gather(raw: pa.Table, mapping: Mapping, table: Table) -> Gathered:
-    """Gather raw values (whole series, see `Staging`) by the channels of a mapping that is `checked` and `fits`."""
-    return _Gathering(raw, mapping, table).run()
+def pivot(raw: pa.Table, mapping: Mapping, table: Table) -> Pivoted:
+    """Pivot raw values (whole series, see `Staging`) by the channels of a mapping that is `checked` and `fits`."""
+    return _Pivoting(raw, mapping, table).run()
 
 
-class _Gathering:
+class _Pivoting:
     """One pass over raw values: the first reason against each is kept, what has none goes to its row."""
 
     def __init__(self, raw: pa.Table, mapping: Mapping, table: Table):
@@ -74,14 +74,14 @@ class _Gathering:
         self.reasons = np.full(raw.num_rows, None, object)
         self.times = mapping.columns["timestamp"].column if "timestamp" in mapping.columns else None
 
-    def run(self) -> Gathered:
+    def run(self) -> Pivoted:
         names, code = _coded(self.raw[self.channels.code])
         targets = [_target(name, self.mapping, self.table) for name in names]
         self._refuse_told()
         for place, target in enumerate(targets):
             if isinstance(target, str):
-                self._refuse(code == place, NO_CHANNEL + target)
-        self._refuse(code < 0, NO_CHANNEL + "missing")
+                self._refuse(code == place, _NO_CHANNEL + target)
+        self._refuse(code < 0, _NO_CHANNEL + "missing")
         skipped = np.isin(code, [place for place, target in enumerate(targets) if target is None])
         values = self._values(targets, code)
         stamps = self._moments(code)
@@ -91,7 +91,7 @@ class _Gathering:
         bad = np.flatnonzero(~(self.reasons == None) & ~skipped)  # noqa: E711  (elementwise)
         rows = self._rows(good, key, code, targets, values, stamps)
         notes = Counter({"left out, as the mapping says": int(skipped.sum())}) if skipped.any() else Counter()
-        return Gathered(
+        return Pivoted(
             rows, self.raw.take(pa.array(bad)), list(self.reasons[bad]), self._found(bad, stamps), repeated, notes
         )
 
@@ -236,7 +236,7 @@ def no_channel(raw: pa.Table, mapping: Mapping, table: Table) -> list[str]:
     if any(not isinstance(target, str) for target in targets):
         return []
     told = raw[REFUSED].unique().drop_null().to_pylist() if REFUSED in raw.column_names else []
-    return [str(target) for target in targets] or [reason for reason in told if reason.startswith(NO_CHANNEL)]
+    return [str(target) for target in targets] or [reason for reason in told if reason.startswith(_NO_CHANNEL)]
 
 
 def _first(row: Places, count: int) -> Places:

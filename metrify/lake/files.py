@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metrify.errors import BadMapping, UnreadableFile
-from metrify.lake.channels import gather, no_channel
+from metrify.lake.channels import no_channel, pivot
 from metrify.lake.completion import completed
 from metrify.lake.conversion import convert
 from metrify.lake.delta import placed
@@ -166,8 +166,8 @@ class _Load:
         """Why rows, before anything is written, cannot enter."""
         if not self.mapping.channels:
             return convert(rows, self.table, self.mapping, self.now).reasons
-        gathered = gather(rows, self.mapping, self.table)
-        return pa.array([*gathered.reasons, *[None] * gathered.rows.num_rows], pa.string())
+        pivoted = pivot(rows, self.mapping, self.table)
+        return pa.array([*pivoted.reasons, *[None] * pivoted.rows.num_rows], pa.string())
 
     def _refuse_channels(self, reasons: list[str]) -> None:
         """One value of an unknown channel is a bad row; where all are, it is the wrong file or mapping."""
@@ -183,19 +183,19 @@ class _Load:
         if len(reasons) and pc.all(lacking).as_py():
             raise BadMapping(self.where, f"{self.path.name}: {NO_OFFSET}", 'Add zone, such as zone = "Europe/London".')
 
-    def _gathered(self, batch: pa.Table) -> pa.Table:
+    def _pivoted(self, batch: pa.Table) -> pa.Table:
         """A row a reading of values by channel; what becomes of no reading is told."""
-        gathered = gather(batch, self.mapping, self.table)
-        refused = gathered.refused
+        pivoted = pivot(batch, self.mapping, self.table)
+        refused = pivoted.refused
         contents = [as_json(row) for row in refused.drop_columns([ROW]).to_pylist()]
-        self._quarantine(refused[ROW].to_pylist(), gathered.reasons, contents, gathered.read)
-        self.report.written += Written(repeated=gathered.repeated)
-        self.report.rows += gathered.repeated + refused.num_rows
-        self.report.warnings.update(gathered.notes)
-        return gathered.rows
+        self._quarantine(refused[ROW].to_pylist(), pivoted.reasons, contents, pivoted.read)
+        self.report.written += Written(repeated=pivoted.repeated)
+        self.report.rows += pivoted.repeated + refused.num_rows
+        self.report.warnings.update(pivoted.notes)
+        return pivoted.rows
 
     def _write(self, batch: pa.Table) -> None:
-        batch = self._gathered(batch) if self.mapping.channels else batch
+        batch = self._pivoted(batch) if self.mapping.channels else batch
         converted = convert(batch, self.table, self.mapping, self.now)
         good = np.asarray(pc.is_null(converted.reasons))
         entering = converted.rows.filter(pa.array(good))

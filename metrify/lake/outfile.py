@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,7 +25,7 @@ def file_for(path: Path, name: str) -> Path:
     if path.suffix in _WRITERS and not path.is_dir():
         return path
     if path.suffix and not path.is_dir():
-        raise BadValue("--out", f"a file that ends in {' or '.join(_WRITERS)}, or a folder", str(path))
+        raise BadValue("path", f"a file that ends in {' or '.join(_WRITERS)}, or a folder", str(path))
     return path / f"{name}.parquet"
 
 
@@ -36,7 +37,8 @@ def write_file(rows: pa.Table, path: Path) -> Path:
         _WRITERS[path.suffix](rows, draft)
         draft.replace(path)
     except OSError as error:
-        raise BadValue("--out", "a place where a file can be written", f"{path} ({error})") from error
+        raise BadValue("path", "a place where a file can be written", f"{path} ({error})") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # the draft may be in no folder at all
+            draft.unlink()
     return path

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from metrify.errors import UnknownName
 from metrify.schema import Column
 
-__all__ = ["UNITS", "Conversion", "conversion"]
+__all__ = ["Conversion", "conversion"]
 
 
 @dataclass(frozen=True)

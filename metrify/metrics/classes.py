@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrify.metrics.pairs import Floats, mean, pairs, ratio
 
-__all__ = ["score_probabilities", "score_verdicts", "worst_share"]
+__all__ = ["score_probabilities", "score_verdicts"]
 
 _BINS = 10
 WORST = 0.1

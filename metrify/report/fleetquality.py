@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from metrify.report import gradeplots, words
 from metrify.report.figures import Figure, drawn
-from metrify.report.grades import GRADES, GradeMatrix
+from metrify.report.grades import GradeMatrix
 from metrify.report.heatmap import NAMED, heat_map
 from metrify.report.judgements import Judgements
 from metrify.report.qualitytables import (
@@ -26,6 +26,7 @@ from metrify.report.qualitytables import (
 )
 from metrify.report.templates import fill
 from metrify.schema import READING
+from metrify.vee.grades.points import GRADES
 from metrify.vee.rules import RULES
 
 __all__ = ["fleet_page", "strip"]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from metrify.report.grades import GRADES, level, monday
+from metrify.report.grades import level, monday
 from metrify.report.heatmap import Tick
 from metrify.report.words import count, percent
+from metrify.vee.grades.points import GRADES
 
 __all__ = ["Square", "Year", "years"]
 

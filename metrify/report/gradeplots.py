@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from metrify.report import canvas
 from metrify.report.frames import with_gaps
-from metrify.report.grades import GRADES, Weeks
+from metrify.report.grades import Weeks
 from metrify.report.heatmap import ticks
 from metrify.report.palette import light
 from metrify.report.words import count
+from metrify.vee.grades.points import GRADES
 
-__all__ = ["SEVERITIES", "findings_by_week", "grades_by_week", "top", "worst_week"]
+__all__ = ["findings_by_week", "grades_by_week", "top", "worst_week"]
 
-SEVERITIES = {"error": "error", "warning": "solar", "info": "muted"}
+_SEVERITIES = {"error": "error", "warning": "solar", "info": "muted"}
 """Severity: its colour in the palette."""
 
 _HEADROOM = 1.25
@@ -61,7 +62,7 @@ def findings_by_week(findings: pd.DataFrame, rules: list[str], edges: NDArray[np
         mine = (findings["rule"] == rule).to_numpy()
         sums = np.bincount(inside[mine], findings["intervals"].to_numpy(float)[mine], minlength=len(edges) - 1)
         severity = str(findings["severity"].to_numpy(object)[mine][0])
-        colour = light(SEVERITIES.get(severity, "muted"))
+        colour = light(_SEVERITIES.get(severity, "muted"))
         ax.stairs(sums, _places(edges), fill=True, color=colour, linewidth=0)
         ax.set_title(rule, fontsize=11)
         ax.set_ylim(0, sums.max() * 1.1 or 1)

@@ -10,11 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metrify.report.words import count
+from metrify.vee.grades.points import GRADES, bad, points
 
-__all__ = ["GRADES", "GradeMatrix", "Weeks", "level", "monday", "stretches"]
-
-GRADES = "ABCDEF"
-"""The best first."""
+__all__ = ["GradeMatrix", "Weeks", "level", "monday", "stretches"]
 
 _A_FEW_DAYS = 21
 """So many days are shown as days, more of them as weeks."""
@@ -76,7 +74,7 @@ class GradeMatrix:
     @property
     def bad_days(self) -> NDArray[np.int64]:
         """Days of each meter that are graded D, E or F, [M]."""
-        return (self.levels > GRADES.index("C") + 1).sum(axis=1)
+        return bad(_points(self.levels)).sum(axis=1)
 
     def weeks(self) -> Weeks:
         """Shares of the grades by week from Monday on, or by day where there are few."""
@@ -120,8 +118,7 @@ def monday(dates: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
 
 def level(grades: pd.Series) -> NDArray[np.uint8]:
     """1 to 6 for A to F, 0 for what is no grade."""
-    names = pd.Categorical(grades.astype(object), categories=list(GRADES))
-    return (names.codes + 1).astype(np.uint8)
+    return (points(grades) + 1).astype(np.uint8)
 
 
 def _points(levels: NDArray[np.uint8]) -> NDArray[np.int64]:

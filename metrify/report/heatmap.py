@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrify.report.grades import GRADES, GradeMatrix
+from metrify.report.grades import GradeMatrix
 from metrify.report.palette import PALETTE
 from metrify.report.words import count, percent
+from metrify.vee.grades.points import GRADES
 
-__all__ = ["NAMED", "HeatMap", "Tick", "grade_colours", "heat_map", "ticks"]
+__all__ = ["NAMED", "HeatMap", "Tick", "heat_map", "ticks"]
 
 _MOST_METERS, _MOST_CELLS = 2_000, 750_000
 NAMED = 60

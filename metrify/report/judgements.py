@@ -15,7 +15,7 @@ from metrify.localtime import day_start
 from metrify.schema import EDIT, FINDING, GRADE, METER, QUALITY, QUARANTINE, READING, Table
 from metrify.vee.edits.inforce import HOLDS, columns_of, current_values, states
 
-__all__ = ["Day", "Judgements", "in_force", "judged_edits"]
+__all__ = ["Day", "Judgements", "in_force"]
 
 Day = np.datetime64
 """a local date, datetime64[D]"""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from metrify.errors import UnknownMeter
+from metrify.errors import BadValue, UnknownMeter
 from metrify.lake.tables import Lake
 from metrify.report.judgements import Day, Judgements
 from metrify.settings import Workspace
 
-__all__ = ["QualityReport", "page_name", "write_quality"]
+__all__ = ["QualityReport", "write_quality"]
 
 _LONGEST = 80
 
@@ -49,7 +49,8 @@ def write_quality(
     """Write the page of the fleet, or of one meter, of local days from `since` on and before `until`.
 
     It goes to reports/quality.html of the workspace (of a meter: to quality-METER.html beside it) unless `path` says
-    otherwise. A lake without grades has a page too, that says what is missing. Raises UnknownMeter.
+    otherwise. A lake without grades has a page too, that says what is missing. Raises UnknownMeter, and BadValue where
+    no file can be written.
     """
     from metrify.report.fleetquality import fleet_page  # draws with matplotlib, which takes its time to load
     from metrify.report.meterquality import meter_page
@@ -66,8 +67,11 @@ def write_quality(
         found = Judgements.read(lake, since, until)
         html = fleet_page(found, datetime.now(UTC))
     target = path or workspace.reports / page_name(meter_id)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(html, encoding="utf-8")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise BadValue("path", "a place where a file can be written", f"{target} ({error})") from error
     return _report(found, target)
 
 
@@ -80,8 +84,9 @@ def page_name(meter_id: str = "") -> str:
 
 
 def _report(found: Judgements, path: Path) -> QualityReport:
-    from metrify.report.grades import GRADES, GradeMatrix
+    from metrify.report.grades import GradeMatrix
     from metrify.report.qualitytables import shares_of_intervals
+    from metrify.vee.grades.points import GRADES
 
     matrix = GradeMatrix.of(found.grades)
     counts = dict(zip(GRADES, matrix.counts.tolist(), strict=True))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from metrify.report.grades import GRADES, GradeMatrix, level
+from metrify.report.grades import GradeMatrix, level
 from metrify.report.judgements import in_force
 from metrify.report.words import count
+from metrify.vee.grades.points import GRADES
 
 __all__ = ["by_method", "by_reason", "by_rule", "edit_runs", "latest_scores", "shares_of_intervals", "worst_days"]
 

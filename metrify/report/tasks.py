@@ -17,7 +17,7 @@ from metrify.report.frames import timed, with_gaps
 from metrify.report.palette import light
 from metrify.report.words import count, percent
 
-__all__ = ["PICTURES", "days", "detection", "observed_by_said"]
+__all__ = ["PICTURES", "days", "detection"]
 
 _BINS = 10
 _MOST_METERS = 30

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,10 @@ from metrify.features.gap import gap_frame
 from metrify.models.base import Batch, Model
 from metrify.registry import Registry
 from metrify.schema import ESTIMATE
-from metrify.settings import Workspace
+from metrify.settings import VeeSettings, Workspace
 from metrify.vee.evidence import Evidence, Flags, Found
 from metrify.vee.ladder import Learned, LearnedEstimates, usable
+from metrify.vee.ladder.classprofile import ClassProfiles
 
 __all__ = ["LearnedRung", "learned"]
 
@@ -29,7 +30,7 @@ def learned(workspace: Workspace) -> Learned | None:
     if champion is None:
         return None
     model, version = registry.load(champion.name, champion.version)
-    return LearnedRung(model, str(version))
+    return LearnedRung(model, str(version), workspace.settings.vee)
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,19 @@ class LearnedRung:
     model: Model
     name: str
     """family and version, such as quality/imputer:3"""
+    settings: VeeSettings = field(default_factory=VeeSettings)
 
-    def __call__(self, evidence: Evidence, flags: Flags, wanted: Found) -> LearnedEstimates:
-        """Estimates of the wanted intervals, made of what the ladder itself may use; NaN: a rung is no worse."""
+    def __call__(
+        self, evidence: Evidence, flags: Flags, wanted: Found, profiles: ClassProfiles | None = None
+    ) -> LearnedEstimates:
+        """Estimates of the wanted intervals, made of what the ladder itself may use; NaN: a rung is no worse.
+
+        `profiles` are those of the ladder, by default those of the panel's own meters.
+        """
         panel = evidence.panel.replace(np.where(wanted, np.float32(np.nan), usable(evidence, flags)))
         if not wanted.any():
             return LearnedEstimates(*(np.full(wanted.shape, np.nan, np.float32) for _ in range(3)), self.name)
-        rows = gap_frame(panel, wanted, evidence.calendar)
+        rows = gap_frame(panel, wanted, evidence.calendar, profiles=profiles, settings=self.settings)
         place = evidence.calendar
         attributes = {"zone": place.zone, "country": place.country, "subdivision": place.subdivision}
         meters = pd.DataFrame(attributes, index=pd.Index(panel.meter_ids, name="meter_id"))

@@ -120,4 +120,5 @@ def _select(found: Validated, where: Places) -> Validated:
         meters=found.meters.iloc[where],
         available=None if found.available is None else found.available[where],
         repeated=None if found.repeated is None else found.repeated[where],
+        signed=None if found.signed is None else found.signed[where],
     )

@@ -17,7 +17,7 @@ from metrify.serving.risk import Risk
 from metrify.serving.router import Router
 from metrify.serving.source import Source, registered
 
-__all__ = ["MEMBERS", "assemble", "build"]
+__all__ = ["assemble", "build"]
 
 MEMBERS: dict[str, type[Member[Any]]] = {kind.task: kind for kind in (Forecasting, Anomalies, Risk, Quality)}
 """The deployment of each task."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metrify.models.base import Model
     from metrify.registry import Registry, Version
 
-__all__ = ["SCORERS", "RegistrySource", "Scorer", "Served", "Source", "held", "registered"]
+__all__ = ["RegistrySource", "Scorer", "Served", "Source", "held", "registered"]
 
 SCORERS = {
     "forecasting": "metrify.scoring.forecast:Forecaster",

@@ -29,7 +29,7 @@ from metrify.training.meters import Split, panel_rows, sampled, split_meters
 from metrify.training.task import Task
 from metrify.training.trial import Objective
 
-__all__ = ["METERING", "PLAN", "AnomalyTask", "MeteringTask", "judge", "with_verdicts"]
+__all__ = ["PLAN", "AnomalyTask", "MeteringTask", "judge", "with_verdicts"]
 
 PLAN = FaultPlan(kinds=("spike", "stuck", "drop"), events_per_meter=3.0)
 """The faults of an exam."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
@@ -18,7 +18,7 @@ from metrify.lake.tables import Lake
 from metrify.metrics.forecasts import coverage, mae
 from metrify.metrics.pairs import mean
 from metrify.models.base import Batch
-from metrify.models.quality.lengths import LENGTHS, errors, ladder, length_of
+from metrify.models.quality.lengths import LENGTHS, errors, length_of
 from metrify.panel import Panel
 from metrify.registry import Lineage
 from metrify.sample.gaps import cut
@@ -28,8 +28,10 @@ from metrify.training.lineage import lineage_of
 from metrify.training.meters import sampled, split_meters
 from metrify.training.task import Task
 from metrify.training.trial import Objective
+from metrify.vee.ladder import UNFIT
+from metrify.vee.ladder.classprofile import ClassProfiles, class_profiles
 
-__all__ = ["EXAM", "TEACHING", "EstimationTask", "judge"]
+__all__ = ["EXAM", "TEACHING", "EstimationTask", "judge", "teachers"]
 
 TEACHING: dict[float, int] = {1: 40, 2: 40, 3: 40, 6: 10, 12: 10, 24: 6, 48: 2, 72: 2}
 """Gaps that are cut out of a meter-year to learn from: how many of each length [h]."""
@@ -51,7 +53,7 @@ def judge(answers: pd.DataFrame, rows: pd.DataFrame) -> Mapping[str, float]:
     """
     actual = rows["target"].to_numpy(np.float64)
     value = answers["value"].to_numpy(np.float64)
-    said = np.where(np.isfinite(value), value, ladder(rows))
+    said = np.where(np.isfinite(value), value, rows["ladder"].to_numpy(np.float64))
     shares = errors(actual, said, length_of(rows))
     by_length = {f"wape_{name}": float(share) for name, share in zip(LENGTHS, shares, strict=True)}
     known = shares[np.isfinite(shares)]
@@ -87,7 +89,7 @@ class EstimationTask(Task):
     def of(cls, workspace: Workspace) -> Self:
         meters = Lake(workspace).meters()["meter_id"].tolist()
         chosen = split_meters(meters, exam_share=0.0, most_learn=_MOST_METERS, most_exam=0).learn
-        groups = tuple(sampled(workspace, chosen))
+        groups = teachers(workspace, chosen)
         if not groups:
             raise EmptyTable("READING", "Ingest some with `metrify ingest readings FILE --mapping MAPPING`.")
         return cls(workspace, groups)
@@ -109,12 +111,8 @@ class EstimationTask(Task):
         size = sum(int(panel.mask.sum()) for panel in known) * _share(TEACHING)
         times = min(max(int(_MOST_ROWS / max(size, 1)), 1), _MOST_CUTS)
         seeds = range(self.seed, self.seed + times)
-        return _joined(
-            rows
-            for group, panel in zip(self.groups, known, strict=True)
-            for seed in seeds
-            for rows in _cut(group, panel, panel, TEACHING, seed)
-        )
+        pairs = zip(self.groups, known, strict=True)
+        return _joined(self._cut(group, panel, panel, TEACHING, seed) for group, panel in pairs for seed in seeds)
 
     def exam(
         self, first: np.datetime64, until: np.datetime64, *, known_at: np.datetime64 | None = None
@@ -124,9 +122,17 @@ class EstimationTask(Task):
         since = first - LOOKBACK_DAYS * _DAY
         known = [(group, _known(group, until).between(since, until)) for group in self.groups]
         seed = self.seed + 1_000_000  # gaps of other places than those that teach
-        return _joined(
-            rows for group, panel in known for rows in _cut(group, panel, panel.between(first, until), EXAM, seed)
-        )
+        return _joined(self._cut(group, panel, panel.between(first, until), EXAM, seed) for group, panel in known)
+
+    def _cut(self, group: Validated, panel: Panel, window: Panel, plan: Mapping[float, int], seed: int) -> pd.DataFrame:
+        """The rows of gaps that are cut out of a window of a panel."""
+        wanted = _holes(panel, window, plan, seed)
+        if wanted is None:
+            return pd.DataFrame()
+        holes = panel.replace(np.where(wanted, np.float32(np.nan), panel.values))
+        settings = self.workspace.settings.vee
+        rows = gap_frame(holes, wanted, group.calendar, profiles=_profiles(group, holes), settings=settings)
+        return rows.assign(meter_id=rows["meter_id"].astype(object), cut=np.int32(seed), target=panel.values[wanted])
 
     def judged_by(self, moment: np.datetime64) -> NDArray[np.datetime64]:
         return self.moments[self.moments + _DAY <= moment]
@@ -158,7 +164,8 @@ class EstimationTask(Task):
 
     def baselines(self, train: pd.DataFrame, exam: pd.DataFrame) -> dict[str, pd.DataFrame]:  # noqa: ARG002
         """The rungs of the ladder, each by itself where it answers, and all of them."""
-        said = {"the ladder": ladder(exam)} | {rung.name: exam[rung.name].to_numpy(np.float64) for rung in RUNGS}
+        said = {"the ladder": exam["ladder"].to_numpy(np.float64)}
+        said |= {rung.name: exam[rung.name].to_numpy(np.float64) for rung in RUNGS}
         keys = exam[["meter_id", "timestamp"]]
         return {name: keys.assign(value=value, low=np.nan, high=np.nan, reason="") for name, value in said.items()}
 
@@ -169,13 +176,18 @@ class EstimationTask(Task):
         return lineage_of(workspace, (READING, METER, HOLIDAY), settings, rows, "timestamp", "meter_id")
 
 
+def teachers(workspace: Workspace, meter_ids: list[str]) -> tuple[Validated, ...]:
+    """The readings of these meters, with what the rules say of those that teach nothing of another time."""
+    return tuple(sampled(workspace, meter_ids, told=UNFIT))
+
+
 def _known(group: Validated, moment: np.datetime64) -> Panel:
-    """Readings that hindsight trusts and that had come by then."""
-    truth = group.truth
+    """Readings that the ladder would use and that had come by then."""
+    known = group.usable
     if group.available is None:
-        return truth
+        return known
     late = group.available > np.datetime64(moment, "s").astype(np.int64)
-    return truth.replace(np.where(late, np.float32(np.nan), truth.values))
+    return known.replace(np.where(late, np.float32(np.nan), known.values))
 
 
 def _share(plan: Mapping[float, int]) -> float:
@@ -183,8 +195,14 @@ def _share(plan: Mapping[float, int]) -> float:
     return sum(hours * count for hours, count in plan.items()) / (365 * 24)
 
 
-def _cut(group: Validated, panel: Panel, window: Panel, plan: Mapping[float, int], seed: int) -> Iterator[pd.DataFrame]:
-    """The rows of gaps that are cut out of a window of a panel, if there is room for any."""
+def _profiles(group: Validated, panel: Panel) -> ClassProfiles:
+    """Profiles by customer class, as the ladder has them."""
+    classes = group.meters.reindex(columns=["customer_class"])["customer_class"].fillna("").to_numpy(str)
+    return class_profiles(panel, group.calendar, classes, group.signed)
+
+
+def _holes(panel: Panel, window: Panel, plan: Mapping[float, int], seed: int) -> NDArray[np.bool_] | None:
+    """Gaps in a window of a panel, on the grid of the panel; None: there is no room for any."""
     days = window.values.shape[1] * window.step_minutes / 1440
     lengths: Sequence[float] = [
         hours
@@ -193,13 +211,11 @@ def _cut(group: Validated, panel: Panel, window: Panel, plan: Mapping[float, int
         for _ in range(max(round(count * days / 365), 1))
     ]
     if not window.mask.any() or not lengths:
-        return
-    _, holes, _ = cut(window, lengths, 1, seed)
+        return None
     wanted = np.zeros(panel.values.shape, bool)
     first = (window.start - panel.start) // np.timedelta64(panel.step_minutes * 60, "s")
-    wanted[:, first : first + holes.shape[1]] = holes
-    rows = gap_frame(panel, wanted, group.calendar)
-    yield rows.assign(meter_id=rows["meter_id"].astype(object), cut=np.int32(seed), target=panel.values[wanted])
+    wanted[:, first : first + window.values.shape[1]] = cut(window, lengths, 1, seed)[1]
+    return wanted
 
 
 def _joined(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:

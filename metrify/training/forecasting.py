@@ -23,7 +23,7 @@ from metrify.training.split import within
 from metrify.training.task import Task
 from metrify.training.trial import Objective
 
-__all__ = ["BASELINES", "ForecastingTask", "judge"]
+__all__ = ["ForecastingTask", "judge"]
 
 BASELINES = {
     "naive last day": "lag_1d",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,15 +41,20 @@ def split_meters(meter_ids: Iterable[str], *, exam_share: float, most_learn: int
     return Split(sorted(learn[:most_learn]), sorted(exam[:most_exam]))
 
 
-def sampled(workspace: Workspace, meter_ids: list[str], *, whole_days: bool = False) -> Iterator[Validated]:
-    """The validated readings of these meters; with `whole_days` as days are judged: by all rules, repeats included."""
+def sampled(
+    workspace: Workspace, meter_ids: list[str], *, whole_days: bool = False, told: Collection[str] = ()
+) -> Iterator[Validated]:
+    """The validated readings of these meters; with `whole_days` as days are judged: by all rules, repeats included.
+
+    `told` are rules that are asked beside, as for `validated`.
+    """
     lake = Lake(workspace)
     readings = lake.read(READING, columns=reading_columns(workspace.settings), meter_ids=meter_ids)
     superseded = (
         lake.read(READING_HISTORY, meter_ids=meter_ids) if whole_days and lake.exists(READING_HISTORY) else None
     )
     if readings.num_rows:
-        told = DEFECTS if whole_days else ()
+        told = {*told, *DEFECTS} if whole_days else told
         yield from validated(readings, Surroundings.read(lake), workspace.settings, superseded=superseded, told=told)
 
 

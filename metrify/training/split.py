@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from metrify.errors import BadValue, TooLittle
 
-__all__ = ["Fold", "folds", "parse_time", "within"]
+__all__ = ["Fold", "folds", "within"]
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,6 @@ class Fold:
     train_until: np.datetime64
     test_from: np.datetime64
     test_until: np.datetime64
-
-
-def parse_time(text: str, field: str) -> np.datetime64:
-    """A date or time (UTC unless it says otherwise) as datetime64[s]. Raises BadValue."""
-    try:
-        stamp = pd.Timestamp(text)
-    except ValueError as error:
-        raise BadValue(field, "a date or time such as 2013-11-01 or 2013-11-01T00:00Z", text) from error
-    stamp = stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp
-    return stamp.to_numpy().astype("datetime64[s]")
 
 
 def folds(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ class Around:
     """starts of intervals of which a report was refused because a measure in it is no number"""
 
     @classmethod
-    def read(cls, lake: Lake) -> Around:
+    def read(cls, lake: Lake) -> Self:
         """From the lake's METER, HOLIDAY, EVENT and QUARANTINE tables."""
         services = lake.read(METER).to_pandas()
         return cls(

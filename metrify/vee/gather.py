@@ -20,11 +20,12 @@ from metrify.vee.around import Around
 from metrify.vee.evidence import Evidence
 from metrify.vee.repeats import Repeats
 
-__all__ = ["TABLES", "Around", "Gathered", "gather", "gather_rows"]
+__all__ = ["SOLAR_COLUMNS", "TABLES", "Around", "Gathered", "gather", "gather_rows"]
 
 TABLES = (READING, READING_HISTORY, SOLAR)
 """Whose files a bucket pass hands to `gather`."""
-_SOLAR_COLUMNS = ("meter_id", "timestamp", "generation_kwh", "available_at")
+SOLAR_COLUMNS = ["meter_id", "timestamp", "generation_kwh", "available_at"]
+"""Those of SOLAR that are read along."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def gather(
     yield from _Bucket(
         FileRows(READING, bucket.files[READING.name]),
         FileRows(READING_HISTORY, superseded).table(_repeat_columns(settings)) if superseded else None,
-        FileRows(SOLAR, solar).table(_SOLAR_COLUMNS) if solar else None,
+        FileRows(SOLAR, solar).table(SOLAR_COLUMNS) if solar else None,
         settings.forecasting.target,
     ).groups(around, settings, channels, None)
 
@@ -65,8 +66,8 @@ def gather_rows(
 ) -> Iterator[Gathered]:
     """The same of rows in memory, in any order: READING rows with at least the target and available_at.
 
-    `superseded` are rows of READING_HISTORY, `solar` of SOLAR. `step_minutes` overrules the interval length that METER
-    states or the readings show.
+    `superseded` are rows of READING_HISTORY, `solar` has SOLAR_COLUMNS. `step_minutes` overrules the interval length
+    that METER states or the readings show.
     """
     rows = _Bucket(TableRows(readings), superseded, solar, settings.forecasting.target)
     yield from rows.groups(around, settings, channels, step_minutes)

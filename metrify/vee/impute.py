@@ -11,7 +11,7 @@ from metrify.lake.tables import Lake
 from metrify.schema import EDIT, GRADE
 from metrify.settings import Workspace
 from metrify.vee.gather import TABLES
-from metrify.vee.grades.grade import GRADES
+from metrify.vee.grades.points import GRADES
 from metrify.vee.grades.table import commit_grades, span
 from metrify.vee.imputing import ImputeWorker, MakeLearned, Repaired
 from metrify.vee.validate import require_readings

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from metrify.lake.bucketpass import BucketFiles
@@ -20,17 +21,18 @@ from metrify.schema.table import TEXT, TIME
 from metrify.settings import Workspace
 from metrify.vee.edits.bucketedits import BucketEdits
 from metrify.vee.edits.edit import edit_rows, undone
-from metrify.vee.edits.inforce import STALE
+from metrify.vee.edits.inforce import MANUAL, STALE
 from metrify.vee.edits.repairplan import AUTHOR, RepairPlan
 from metrify.vee.evidence import Flags, Found
 from metrify.vee.gather import Around, Gathered, gather
 from metrify.vee.grades.table import Graded, Grader
-from metrify.vee.ladder import Estimates, Learned, estimate, usable
+from metrify.vee.ladder import Estimates, Learned, estimate, revalidate, usable
 from metrify.vee.ladder.classprofile import ClassProfiles, class_profiles
 from metrify.vee.rules import RULES, to_estimate, validate
 
 __all__ = ["ImputeWorker", "MakeLearned", "Repaired"]
 
+_SILENT = "silent since its last reading"
 MakeLearned = Callable[[], Learned | None]
 """Makes the learned imputer in the process that uses it; None: there is none."""
 
@@ -50,9 +52,11 @@ class Repaired:
     methods: Counter[str] = field(default_factory=Counter)
     """of the edits that hold now"""
     no_estimate: Counter[str] = field(default_factory=Counter)
-    """wanted intervals that have no value, by reason"""
+    """intervals that have no value, by reason"""
     not_scaled: Counter[str] = field(default_factory=Counter)
-    """gaps of which the estimates do not add up to the register, by reason"""
+    """stretches between two states of the register of which the estimates do not add up to it, by reason"""
+    doubtful: Counter[str] = field(default_factory=Counter)
+    """estimates of which a rule of severity warning holds, by rule"""
 
     def add(self, other: Repaired) -> None:
         """Count what another bucket's counts."""
@@ -67,7 +71,7 @@ class ImputeWorker:
         self._lake = Lake(workspace)
         self._around = Around.read(self._lake)
         self._settings = workspace.settings
-        self._grader = Grader(workspace, until)
+        self._grader, self._until = Grader(workspace, until), until
         self._learned = learned() if learned else None
         self._renew = renew
 
@@ -85,13 +89,18 @@ class ImputeWorker:
             changes.append(changed)
             repairs = edits.repairs_on(gathered.evidence.panel)
             report.methods.update(repairs["method"])
+            report.no_estimate.update(_silent(gathered, repairs, self._until))
             days.append(self._grader.frame(gathered, flags, repairs))
         self._write(changes, report)
         return report, self._grader.write(days, bucket)
 
     def _take_back_stale(self, edits: BucketEdits) -> pa.Table:
-        """Edits of any column whose reading is no longer what they edited: what was measured late wins."""
-        return undone(edits.rows.filter(pa.array(edits.state == STALE)), AUTHOR)
+        """Estimates of any column whose reading is no longer what they stood for: what was measured late wins.
+
+        Edits by hand are left as they are: should the old reading come back, they hold again.
+        """
+        stale = (edits.state == STALE) & pc.not_equal(edits.rows["method"], MANUAL).to_numpy()
+        return undone(edits.rows.filter(pa.array(stale)), AUTHOR)
 
     def _repair(
         self, gathered: Gathered, flags: Flags, readings: pa.Table, edits: BucketEdits, report: Repaired
@@ -101,8 +110,9 @@ class ImputeWorker:
         estimates = self._estimate(gathered, flags, wanted)
         plan = RepairPlan.of(panel, wanted, estimates, readings, edits, self._renew)
         _count(report, panel, wanted, estimates, plan)
+        report.doubtful.update(revalidate(gathered.evidence, estimates, self._settings.vee))
         taken_back = undone(edits.rows.take(pa.array(plan.undo)), AUTHOR)
-        new = _edits(panel, flags, plan.write, edits.target)
+        new = _edits(panel, flags, plan.write, edits)
         return edits.changed(plan.undo, taken_back, new), pa.concat_tables([taken_back, new])
 
     def _estimate(self, gathered: Gathered, flags: Flags, wanted: Found) -> Estimates:
@@ -141,15 +151,35 @@ def _count(report: Repaired, panel: Panel, wanted: Found, estimates: Estimates, 
     report.not_scaled.update(told["reason"][told["kind"] == "not_scaled"])
 
 
-def _edits(panel: Panel, flags: Flags, write: pd.DataFrame, target: str) -> pa.Table:
-    """EDIT rows of what is to be written."""
+def _silent(gathered: Gathered, repairs: pd.DataFrame, until: np.datetime64) -> dict[str, int]:
+    """Intervals without a value after a meter's last reading, up to the end of its service or of the lake's readings.
+
+    No rule asks for them, because their readings may only be late, but their days are graded as empty.
+    """
+    panel = gathered.evidence.panel
+    if not panel.values.size:
+        return {}
+    step = np.timedelta64(panel.step_minutes * 60, "s")
+    last = panel.mask.shape[1] - 1 - np.argmax(panel.mask[:, ::-1], axis=1)  # all of it, where there is no reading
+    served = pd.to_datetime(gathered.group.meters["valid_to"], utc=True).dt.tz_localize(None)
+    ends = served.fillna(until).clip(upper=until).to_numpy().astype("datetime64[s]")
+    end = -((panel.start - ends) // step)
+    row, column = repairs["row"].to_numpy(), repairs["column"].to_numpy()
+    filled = int(np.count_nonzero((column > last[row]) & (column < end[row])))
+    total = int(np.maximum(end - last - 1, 0).sum()) - filled
+    return {_SILENT: total} if total else {}
+
+
+def _edits(panel: Panel, flags: Flags, write: pd.DataFrame, known: BucketEdits) -> pa.Table:
+    """EDIT rows of what is to be written, beside those that are `known`."""
     stamps = pa.array(write["timestamp"].to_numpy().astype("datetime64[us]")).cast(TIME)
     amounts = {name: pa.array(write[name].to_numpy(np.float64), from_pandas=True) for name in ("value", "low", "high")}
     names = pa.array(panel.meter_ids[write["row"]].astype(object), TEXT)
-    cells = {"meter_id": names, "timestamp": stamps, "column": pa.repeat(pa.scalar(target, TEXT), len(write))}
+    cells = {"meter_id": names, "timestamp": stamps, "column": pa.repeat(pa.scalar(known.target, TEXT), len(write))}
     reasons = _reasons(flags[write["row"], write["column"]], write["scaled"].to_numpy(bool))
     method = write["method"].to_numpy(object)
-    return edit_rows(pa.table(cells | amounts), write["before"].to_numpy(np.float64), method, AUTHOR, reasons)
+    before = write["before"].to_numpy(np.float64)
+    return edit_rows(pa.table(cells | amounts), before, method, AUTHOR, reasons, known.rows)
 
 
 def _reasons(flags: Flags, scaled: NDArray[np.bool_]) -> NDArray[np.object_]:

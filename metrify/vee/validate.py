@@ -23,7 +23,7 @@ from metrify.vee.edits.bucketedits import BucketEdits
 from metrify.vee.evidence import Evidence, Flags
 from metrify.vee.findings import counts, findings
 from metrify.vee.gather import TABLES, Around, gather
-from metrify.vee.grades.grade import GRADES
+from metrify.vee.grades.points import GRADES
 from metrify.vee.grades.table import Graded, Grader, commit_grades, span
 from metrify.vee.rules import RULES, validate
 

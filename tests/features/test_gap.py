@@ -9,6 +9,9 @@ import pytest
 from metrify.features.gap import FEATURES, gap_frame
 from metrify.localtime import Calendar
 from metrify.panel import Panel
+from metrify.settings import VeeSettings
+from metrify.vee.evidence import Evidence
+from metrify.vee.ladder import estimate
 from metrify.vee.ladder.rungs import like_days
 
 LONDON = Calendar("Europe/London", "GB", "ENG")
@@ -50,7 +53,7 @@ def test_one_row_per_wanted_interval_with_every_feature() -> None:
     assert rows["meter_id"].tolist() == ["m0"] * 3 + ["m2"]
     assert (rows["timestamp"].to_numpy() == panel.times[[700, 701, 702, 300]]).all()
     assert (rows["issue_time"] == panel.end).all()
-    assert list(rows.columns) == ["meter_id", "timestamp", "issue_time", *NAMES]
+    assert list(rows.columns) == ["meter_id", "timestamp", "issue_time", *NAMES, "ladder"]
     assert (rows[NAMES].dtypes == np.float32).all()
     assert rows[NAMES].notna().all().all()
 
@@ -174,3 +177,23 @@ def test_odd_meters_are_no_error(what: str) -> None:
         assert (rows["level"] > 0).all()
         assert (rows["slot_median_28d"] < 0).all()
     assert not np.isinf(rows[NAMES].to_numpy()).any()
+
+
+@pytest.mark.parametrize("settings", [VeeSettings(), VeeSettings(linear_hours=6, like_days_within=7)])
+def test_the_ladder_is_what_the_ladder_answers_with_these_settings(settings: VeeSettings) -> None:
+    panel = home(noisy())
+    mask = wanted(panel, (0, 700, 704), (1, 300, 330), (2, 600, 602), (2, 0, 3))
+    rows = gap_frame(panel, mask, LONDON, settings=settings)
+    said = estimate(Evidence(panel, np.zeros(3, bool), calendar=LONDON), np.zeros(mask.shape, np.uint32), settings,
+                    wanted=mask)  # fmt: skip
+    np.testing.assert_array_equal(rows["ladder"], said.values[mask])
+    four_hours = rows["gap_hours"] == 4
+    assert (rows["ladder"] == rows["linear"])[four_hours].all() == (settings.linear_hours == 6)
+
+
+def test_like_days_are_looked_for_as_far_as_the_settings_say() -> None:
+    panel = home(noisy(1))
+    mask = wanted(panel, (0, 700, 724))
+    near, far = (gap_frame(panel, mask, LONDON, settings=VeeSettings(like_days_within=days)) for days in (1, 28))
+    assert near["like_days"].isna().all()
+    assert far["like_days"].notna().all()

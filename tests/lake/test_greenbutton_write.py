@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrify.errors import BadValue, EmptyTable, UnknownMeter
-from metrify.lake.channels import gather
+from metrify.errors import BadValue, EmptyTable, UnknownMeter, UnreadableFile
+from metrify.lake.channels import pivot
 from metrify.lake.conversion import convert
 from metrify.lake.files import ingest
 from metrify.lake.greenbutton.clockrules import clock_rules
@@ -42,9 +42,9 @@ def read_back(path: Path, estimated: str = "refuse") -> pa.Table:
     """What the door makes of a file, up to the lake."""
     mapping = Mapping.of({"layout": "green_button", "estimated": estimated})
     raw = pa.concat_tables(RawFile.open(path, mapping).chunks())
-    gathered = gather(raw, mapping, READING)
-    assert gathered.reasons == [] or estimated == "refuse"
-    converted = convert(gathered.rows, READING, mapping, pd.Timestamp.now("UTC"))
+    pivoted = pivot(raw, mapping, READING)
+    assert pivoted.reasons == [] or estimated == "refuse"
+    converted = convert(pivoted.rows, READING, mapping, pd.Timestamp.now("UTC"))
     assert converted.reasons.null_count == converted.rows.num_rows
     return converted.rows.sort_by(KEY)
 
@@ -233,3 +233,10 @@ def test_what_cannot_be_exported(workspace: Workspace, tmp_path: Path) -> None:
         export_readings(workspace, tmp_path / "g.csv")
     with pytest.raises(BadValue, match="since"):
         export_readings(workspace, out, since="soon")
+
+
+def test_a_place_below_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    rows = table([{"meter_id": "M1", "timestamp": START, "kwh": 1.0, "available_at": START}])
+    with pytest.raises(UnreadableFile, match="a folder that exists"):
+        write_green_button(rows, meters("M1"), tmp_path / "file" / "feed.xml")

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from metrify.errors import UnknownMeter
+from metrify.errors import BadValue, UnknownMeter
 from metrify.lake.tables import Lake
 from metrify.report.gradecalendar import years
-from metrify.report.grades import GRADES, GradeMatrix, monday, stretches
+from metrify.report.grades import GradeMatrix, monday, stretches
 from metrify.report.heatmap import grade_colours, heat_map, ticks
 from metrify.report.judgements import Judgements, in_force, judged_edits
 from metrify.report.quality import QualityReport, page_name, write_quality
@@ -25,6 +25,7 @@ from metrify.report.qualitytables import by_method, by_rule, edit_runs, shares_o
 from metrify.report.words import stretch
 from metrify.schema import EDIT, FINDING, GRADE, METER, QUARANTINE, READING
 from metrify.settings import Workspace
+from metrify.vee.grades.points import GRADES
 from tests.report import judged
 from tests.report.judged import EVIL, LONG, ZONE, make_grades, put
 from tests.report.test_page import Outline
@@ -42,6 +43,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, QualityReport]:
     workspace = Workspace.open(tmp_path_factory.mktemp("quality"))
     judged.fill_lake(Lake(workspace), meters=12, days=40)
     return {meter: write_quality(workspace, meter_id=meter) for meter in ("", EVIL, "silent")}
+
+
+def test_a_place_where_no_page_can_be_written_is_told(workspace: Workspace, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadValue, match="path: wanted a place where a file can be written"):
+        write_quality(workspace, tmp_path / "file" / "page.html")
 
 
 def outline(workspace: Workspace, **asked) -> Outline:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
+import pandas as pd
 
 from metrify.features.gap import gap_frame
 from metrify.localtime import Calendar
@@ -20,6 +23,8 @@ from metrify.scoring.estimates import LearnedRung, learned
 from metrify.settings import VeeSettings, Workspace
 from metrify.vee.evidence import Evidence
 from metrify.vee.ladder import METHODS, estimate
+from metrify.vee.ladder.classprofile import class_profiles
+from metrify.vee.ladder.rungs import class_profile
 from metrify.vee.rules import validate
 
 LONDON = Calendar("Europe/London", "GB")
@@ -109,3 +114,30 @@ def test_nothing_wanted_is_nothing_said_and_it_travels() -> None:
     assert np.isnan(rung(evidence, flags, np.zeros_like(mask)).values).all()
     again = LearnedRung(imputer(), "quality/imputer:1")(evidence, flags, mask)
     np.testing.assert_array_equal(rung(evidence, flags, mask).values, again.values)
+
+
+@dataclass
+class Echo:
+    """A family that answers what the profile of the class says, with what the ladder itself would say as its band."""
+
+    def predict(self, batch: Batch) -> pd.DataFrame:
+        rows = batch.rows
+        return rows[["meter_id", "timestamp"]].assign(
+            value=rows["class_profile"], low=rows["ladder"], high=rows["ladder"]
+        )
+
+
+def test_it_has_the_profiles_and_the_settings_of_the_ladder() -> None:
+    evidence, flags, mask = broken()
+    settings = VeeSettings(linear_hours=24)
+    rung = LearnedRung(cast(Model, Echo()), "echo:1", settings)
+    classes = np.array(["home", "home", "plant", "plant"])
+    profiles = class_profiles(evidence.panel, LONDON, classes)
+    said, plain = rung(evidence, flags, mask, profiles), rung(evidence, flags, mask)
+    expected = class_profile(evidence.panel, mask, LONDON, profiles=profiles)
+    np.testing.assert_array_equal(said.values, expected)
+    assert (plain.values[mask] != expected[mask]).any()
+    filled = estimate(evidence, flags, settings, learned=rung, profiles=profiles)
+    np.testing.assert_array_equal(filled.values[mask], expected[mask])
+    ladder = estimate(evidence, flags, settings, profiles=profiles)
+    np.testing.assert_array_equal(said.low[mask], ladder.values[mask])

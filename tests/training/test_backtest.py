@@ -12,7 +12,7 @@ from metrify.errors import BadValue, TooLittle
 from metrify.training.backtest import backtest
 from metrify.training.forecasting import BASELINES, ForecastingTask
 from metrify.training.rows import Presence, known_at
-from metrify.training.split import folds, parse_time, within
+from metrify.training.split import folds, within
 from tests.models.fleet import feature_rows
 
 CUT = np.datetime64("2013-04-20", "s")
@@ -86,10 +86,3 @@ def test_presence_keeps_meters_with_enough_readings() -> None:
     found = feature_rows()
     kept = Presence(0.85, CUT, history_days=20, history_before=CUT).keep(found)
     assert set(kept["meter_id"].unique()) == {"ordinary", "exporter"}
-
-
-def test_times_are_utc_unless_they_say_otherwise() -> None:
-    assert parse_time("2013-11-01", "x") == np.datetime64("2013-11-01T00:00:00")
-    assert parse_time("2013-11-01T02:00+02:00", "x") == np.datetime64("2013-11-01T00:00:00")
-    with pytest.raises(BadValue, match="train-until"):
-        parse_time("soon", "train-until")

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from metrify.features.sources import Validated
+from metrify.lake.tables import Lake
 from metrify.localtime import Calendar
-from metrify.models.quality.lengths import ladder
 from metrify.panel import Panel
+from metrify.schema import EVENT, METER, READING
 from metrify.settings import Workspace
 from metrify.training.backtest import backtest
-from metrify.training.estimation import EXAM, EstimationTask, judge
+from metrify.training.estimation import EXAM, EstimationTask, judge, teachers
 from metrify.training.journal import fingerprint
 from metrify.training.split import folds
 from metrify.training.task import task_class
+from metrify.vee.ladder import UNFIT
+from metrify.vee.rules import RULES
+from tests.vee.test_gather import rows
 
 DAYS = 120
 START = np.datetime64("2013-03-01", "s")
@@ -122,7 +127,7 @@ def test_a_fleet_of_mixed_interval_lengths_is_asked_as_a_whole(workspace: Worksp
 def test_an_interval_that_a_family_leaves_to_the_ladder_counts_as_the_ladder_does(task: EstimationTask) -> None:
     exam = task.exam(START + 80 * DAY, task.end)
     nothing = exam[["meter_id", "timestamp"]].assign(value=np.nan, low=np.nan, high=np.nan, reason="no")
-    rung = nothing.assign(value=ladder(exam))
+    rung = nothing.assign(value=exam["ladder"])
     assert judge(nothing, exam)["wape"] == pytest.approx(judge(rung, exam)["wape"])
     assert judge(nothing, exam)["answered"] == 0
     perfect = nothing.assign(value=exam["target"], low=exam["target"] - 1, high=exam["target"] + 1)
@@ -141,3 +146,54 @@ def test_the_league_has_every_rung_and_the_family_is_ahead_of_the_ladder(task: E
     assert wape["quality/imputer"] < min(wape["the ladder"], wape["linear"], wape["like_days"])
     assert found["wape"].is_monotonic_increasing
     assert set(EXAM) == {1, 6, 24, 72}
+
+
+def test_readings_of_an_outage_or_a_wrong_clock_teach_nothing(task: EstimationTask) -> None:
+    """They are flagged and yet trusted: what the ladder makes no estimate of, the imputer does not learn."""
+    found = task.groups[0]
+    hindsight = found.hindsight.copy()
+    bits = {rule.name: rule.bit for rule in RULES}
+    for row, rule in enumerate(bits[UNFIT[row % len(UNFIT)]] for row in range(3)):
+        hindsight[row, 1000:1400] |= np.uint32(1 << rule)
+    wrong = replace(task, groups=(replace(found, hindsight=hindsight),))
+    inside = lambda rows: rows["timestamp"].between(*(found.raw.times[[1000, 1399]]))  # noqa: E731
+    assert inside(task.known_at(task.end)).any()
+    assert not inside(wrong.known_at(wrong.end)).any()
+    assert not inside(wrong.exam(START + 50 * DAY, START + 75 * DAY)).any()
+    assert np.isfinite(wrong.groups[0].truth.values[:, 1000:1400]).any()
+
+
+def test_the_readings_that_teach_are_told_of_by_these_rules(workspace: Workspace) -> None:
+    """Outages are read from the lake."""
+    begin, hour = datetime(2013, 3, 1, tzinfo=UTC), timedelta(hours=1)
+    kwh = 0.2 + np.random.default_rng(3).gamma(4, 0.1, 24 * 30)
+    read = [{"meter_id": "a", "timestamp": begin + h * hour, "kwh": float(v)} for h, v in enumerate(kwh)]
+    lake = Lake(workspace)
+    lake.upsert(READING, rows(READING, [row | {"version": 1} for row in read]))
+    lake.upsert(METER, rows(METER, [{"meter_id": "a", "zone": "UTC", "valid_from": begin}]))
+    told = {"event_id": "x", "subject": "meter", "subject_id": "a", "kind": "outage"}
+    lake.upsert(EVENT, rows(EVENT, [told | {"timestamp": begin + 100 * hour, "until": begin + 103 * hour}]))
+    (group,) = teachers(workspace, ["a"])
+    assert np.flatnonzero(np.isnan(group.usable.values[0])).tolist() == [100, 101, 102]
+
+
+def test_a_family_is_compared_with_the_ladder_of_the_settings(task: EstimationTask) -> None:
+    first = START + 80 * DAY
+    usual = task.exam(first, task.end)
+    (task.workspace.home / "settings.toml").write_text("[vee]\nlinear_hours = 6\n")
+    other = replace(task, workspace=Workspace.open(task.workspace.home))
+    longer = other.exam(first, task.end)
+    six = longer["gap_hours"] == 6
+    assert (longer["ladder"] == longer["linear"])[six].all()
+    assert (usual["ladder"] != usual["linear"])[six].any()
+    assert (other.baselines(usual, longer)["the ladder"]["value"] == longer["ladder"]).all()
+
+
+def test_profiles_are_those_of_the_customer_class(task: EstimationTask) -> None:
+    found = task.groups[0]
+    classes = replace(found, meters=found.meters.assign(customer_class=["home", "home", "plant"]))
+    first = START + 80 * DAY
+    one, two = (each.exam(first, each.end) for each in (task, replace(task, groups=(classes,))))
+    plant = one["meter_id"] == "c"
+    assert (one["class_profile"] != two["class_profile"])[plant].any()
+    np.testing.assert_array_equal(one["like_days"], two["like_days"])

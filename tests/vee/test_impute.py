@@ -17,6 +17,7 @@ from metrify.vee.edits.repairplan import AUTHOR
 from metrify.vee.evidence import Evidence, Flags, Found
 from metrify.vee.impute import impute_lake
 from metrify.vee.ladder import LearnedEstimates
+from metrify.vee.ladder.classprofile import ClassProfiles
 from tests.vee.grades.test_grade import meters
 from tests.vee.lake import at, fill, impute, load, put, stamp, validate
 
@@ -43,7 +44,7 @@ def test_each_missing_or_wrong_reading_gets_an_edit(lake: Lake) -> None:
     report = impute(lake)
     assert (report.wanted, report.written, report.undone) == (28, 28, 0)
     assert report.methods == {"linear": 4, "like_days": 24}
-    assert not report.no_estimate
+    assert report.no_estimate == {"silent since its last reading": 48}
     assert lake.read(READING).equals(readings)
     spike = standing(lake, "spike").iloc[0]
     assert (spike["before"], spike["author"], spike["reason"], spike["method"]) == (60.0, AUTHOR, "spike", "linear")
@@ -77,6 +78,47 @@ def test_a_reading_that_comes_late_wins_and_the_estimate_is_kept_as_undone(lake:
     assert lake.count(EDIT) == 28
 
 
+def test_an_estimate_of_what_went_missing_again_is_a_row_of_its_own(lake: Lake) -> None:
+    impute(lake)
+    put(lake, "holes", [0.7], first=100)
+    impute(lake)
+    put(lake, "holes", [-8.0], first=100, version=2)
+    impute(lake)
+    put(lake, "holes", [0.7], first=100, version=3)
+    impute(lake)
+    put(lake, "holes", [-8.0], first=100, version=4)
+    assert impute(lake).written == 1
+    version = lake.version(EDIT)
+    assert impute(lake).written == 0
+    assert lake.version(EDIT) == version
+    rows = held(lake, ["holes"]).to_pandas().query("timestamp == @at(100)")
+    assert sorted(rows["state"]) == ["holds", "undone", "undone"]
+    assert rows.loc[rows["state"] == "undone", "undone_by"].tolist() == [AUTHOR] * 2
+
+
+def test_an_edit_by_hand_whose_reading_changed_is_left_to_hold_again(lake: Lake) -> None:
+    edit(lake, "whole", 100, 0.6)
+    old = lake.read(READING, meter_ids=["whole"]).to_pandas().set_index("timestamp").loc[pd.Timestamp(at(100)), "kwh"]
+    put(lake, "whole", [0.9], first=100, version=2)
+    assert impute(lake).undone == 0
+    assert held(lake, ["whole"])["state"].to_pylist() == ["stale"]
+    put(lake, "whole", [old], first=100, version=3)
+    assert held(lake, ["whole"])["state"].to_pylist() == ["holds"]
+
+
+def test_a_meter_is_silent_up_to_the_end_of_its_service(lake: Lake) -> None:
+    meters(lake, meter_id="short", valid_to=at(24 * 34))
+    assert impute(lake).no_estimate == {"silent since its last reading": 24}
+
+
+def test_what_a_rule_doubts_of_estimates_is_told(lake: Lake) -> None:
+    flat = load(35, 9)
+    flat[24 * 15 : 24 * 16] = np.nan
+    put(lake, "flat", flat)
+    report = impute(lake, Nothing)
+    assert report.doubtful["zero_run"] >= 24
+
+
 def test_a_late_reading_that_is_wrong_is_estimated_again(lake: Lake) -> None:
     impute(lake)
     put(lake, "holes", [70.0], first=100)
@@ -103,7 +145,7 @@ def test_what_a_person_undid_is_not_put_there_again(lake: Lake) -> None:
     undo(lake, standing(lake, "spike")["edit_id"].tolist(), author="one")
     report = impute(lake)
     assert report.written == 0
-    assert report.no_estimate == {"its estimate was undone by hand": 1}
+    assert report.no_estimate == {"its estimate was undone by hand": 1, "silent since its last reading": 48}
     assert standing(lake, "spike").empty
     assert clean(lake, ["status"], meter_ids=["spike"], since=stamp(725), until=stamp(726)).to_pylist() == [
         {"status": "flagged"}
@@ -146,7 +188,7 @@ def test_readings_that_share_an_interval_are_not_estimated_together(lake: Lake) 
     put(lake, "quarter", quarter, step=15)
     meters(lake, meter_id="quarter", interval_minutes=60)
     report = impute(lake)
-    assert report.no_estimate == {"several readings share the interval": 1}
+    assert report.no_estimate == {"several readings share the interval": 1, "silent since its last reading": 48}
 
 
 def test_a_run_that_was_killed_is_completed_by_the_next(lake: Lake, tmp_path) -> None:
@@ -168,12 +210,21 @@ def test_a_run_that_was_killed_is_completed_by_the_next(lake: Lake, tmp_path) ->
 
 
 @dataclass(frozen=True)
+class Nothing:
+    """Says zero of every gap."""
+
+    def __call__(self, evidence: Evidence, flags: Flags, wanted: Found, profiles: ClassProfiles) -> LearnedEstimates:
+        values = np.where(wanted, np.float32(0), np.float32(np.nan))
+        return LearnedEstimates(values, values, values, "quality/imputer:1")
+
+
+@dataclass(frozen=True)
 class Level:
     """Knows that a gap of an hour is 0.5."""
 
     name: str = "quality/imputer:1"
 
-    def __call__(self, evidence: Evidence, flags: Flags, wanted: Found) -> LearnedEstimates:
+    def __call__(self, evidence: Evidence, flags: Flags, wanted: Found, profiles: ClassProfiles) -> LearnedEstimates:
         alone = wanted & ~np.roll(wanted, 1, axis=1) & ~np.roll(wanted, -1, axis=1)
         value, low, high = (np.where(alone, np.float32(v), np.float32(np.nan)) for v in (0.5, 0.4, 0.6))
         return LearnedEstimates(value, low, high, self.name)

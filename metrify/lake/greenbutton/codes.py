@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ATOM", "DELTA", "ESPI", "NOT_MEASURED", "QUALITIES", "REGISTER", "Channel", "channel_of"]
+__all__ = ["ATOM", "ESPI", "NOT_MEASURED", "QUALITIES", "Channel", "channel_of"]
 
 ATOM = "http://www.w3.org/2005/Atom"
 ESPI = "http://naesb.org/espi"

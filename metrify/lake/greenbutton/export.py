@@ -7,14 +7,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from metrify.errors import BadValue, UnknownMeter
 from metrify.lake.greenbutton.write import FeedReport, write_green_button
 from metrify.lake.raw import is_feed
-from metrify.lake.scan import as_utc
 from metrify.lake.tables import Lake
+from metrify.localtime import parse_time
 from metrify.schema import READING
 from metrify.settings import Workspace
 
@@ -40,7 +39,8 @@ def export_readings(
         raise BadValue("OUT", "a file name ending in .xml or .xml.gz", str(path))
     lake = Lake(workspace)
     rows_of = read or partial(lake.read, READING)
-    ends = [_time(name, value) for name, value in (("since", since), ("until", until))]
+    times = {"since": since, "until": until}
+    ends = [parse_time(value, name) if isinstance(value, str) else value for name, value in times.items()]
     meters = lake.meters()
     wanted = None if meter_ids is None else list(meter_ids)
     unknown = sorted(set(wanted or ()) - set(meters["meter_id"]))
@@ -54,10 +54,3 @@ def export_readings(
                 yield rows
 
     return write_green_button(tables(), meters, path, progress=progress)
-
-
-def _time(name: str, value: str | np.datetime64 | None) -> pd.Timestamp | None:
-    try:
-        return as_utc(value)
-    except ValueError as error:
-        raise BadValue(name, "a time such as 2013-01-01 or 2013-01-01T06:00Z", value) from error

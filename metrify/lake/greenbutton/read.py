@@ -1,4 +1,4 @@
-"""The values of a Green Button feed as rows of a channel each, chunk by chunk; `lake.channels` gathers them."""
+"""The values of a Green Button feed as rows of a channel each, chunk by chunk; `lake.channels` pivots them."""
 
 from __future__ import annotations
 

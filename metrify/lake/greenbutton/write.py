@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -116,7 +116,8 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise UnreadableFile(path, "a file to write", error, "Name a folder that exists and may be written.") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be in no folder at all
+            part.unlink()
 
 
 @dataclass(frozen=True)

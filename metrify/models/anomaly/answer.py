@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from metrify.errors import EmptyTable
 
-__all__ = ["TOO_LITTLE", "answer", "judged", "learnable", "phrase"]
+__all__ = ["answer", "judged", "learnable", "phrase"]
 
 _LEFT_OUT = 0.05
-TOO_LITTLE = "too little history: fewer than 3 days are known around this hour"
+_TOO_LITTLE = "too little history: fewer than 3 days are known around this hour"
 
 
 def judged(rows: pd.DataFrame) -> NDArray[np.bool_]:
@@ -56,7 +56,7 @@ def answer(
     """ANOMALY columns but the model, one row per row; `reasons` belong to the rows with a verdict, in their order."""
     words = np.full(len(rows), "", dtype=object)
     words[verdict] = reasons
-    words[~judged(rows)] = TOO_LITTLE
+    words[~judged(rows)] = _TOO_LITTLE
     return pd.DataFrame(
         {
             "meter_id": rows["meter_id"],

@@ -18,7 +18,7 @@ from pandera.errors import SchemaErrors
 from metrify.errors import UnknownName
 from metrify.schema import Column, Table
 
-__all__ = ["contract", "failures", "from_yaml"]
+__all__ = ["contract", "failures"]
 
 Ranges = Mapping[str, tuple[float, float]]
 

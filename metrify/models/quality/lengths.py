@@ -14,11 +14,10 @@ from metrify.models.calibration import folds
 from metrify.models.forecasting.conformal import Conformal
 from metrify.schema import LEVELS
 
-__all__ = ["LENGTHS", "Standing", "answer", "answerable", "errors", "held_out", "ladder", "length_of"]
+__all__ = ["LENGTHS", "Standing", "answer", "answerable", "errors", "held_out", "length_of"]
 
 LENGTHS: dict[str, float] = {"2h": 2.0, "12h": 12.0, "24h": 24.0, "72h": 72.0}
 """Classes of gaps by the longest of them [h]; each begins where the one before ends."""
-_LINEAR_HOURS = 2.0
 _LEAST_METERS = 10
 """With fewer meters it is weeks that are held out, so that no odd meter decides alone."""
 _ENDS = [LEVELS.index(0.1), LEVELS.index(0.9)]
@@ -32,15 +31,6 @@ def length_of(rows: pd.DataFrame) -> NDArray[np.int64]:
     hours = rows["gap_hours"].to_numpy(np.float64)
     found = np.searchsorted(list(LENGTHS.values()), hours - 1e-6)
     return np.where(found < len(LENGTHS), found, -1)
-
-
-def ladder(rows: pd.DataFrame) -> Floats:
-    """What the rung answers that the estimation ladder would use for each row without a learned imputer, [N]."""
-    short = rows["gap_hours"].to_numpy(np.float64) <= _LINEAR_HOURS
-    rung = rows["linear"].where(short, np.nan)
-    for name in ("like_days", "two_weeks", "class_profile"):
-        rung = rung.fillna(rows[name])
-    return rung.to_numpy(np.float64)
 
 
 def answerable(rows: pd.DataFrame) -> NDArray[np.bool_]:
@@ -80,9 +70,12 @@ class Standing:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, low: Floats, middle: Floats, high: Floats) -> Self:
-        """From rows held out with their targets, and what the imputer says of them, all [N] in the target's unit."""
+        """From rows held out, with their targets and what the `ladder` answers, and what the imputer says of them.
+
+        All [N], in the target's unit.
+        """
         actual, length = rows["target"].to_numpy(np.float64), length_of(rows)
-        rung = np.where(np.isfinite(middle), ladder(rows), np.nan)
+        rung = np.where(np.isfinite(middle), rows["ladder"].to_numpy(np.float64), np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
             gain = 1 - errors(actual, middle, length) / errors(actual, rung, length)
         level = rows["level"].to_numpy(np.float64)
@@ -135,9 +128,8 @@ def _reasons(rows: pd.DataFrame, middle: Floats, standing: Standing, unknown: st
     for number, words in enumerate(_WORDS):
         gain = standing.gain[number]
         if not gain > 0:
-            rung = "the straight line" if number == 0 else "three like days"
-            lost = f"{rung} did no worse on {words}: the error of this family was {1 - gain:.2f} times that one"
-            unmeasured = f"no {words} were held out to show that this family does better than {rung}"
+            lost = f"the ladder did no worse on {words}: the error of this family was {1 - gain:.2f} times that one"
+            unmeasured = f"no {words} were held out to show that this family does better than the ladder"
             reasons[length == number] = lost if np.isfinite(gain) else unmeasured
     hours = rows["gap_hours"].to_numpy(np.float64)
     reasons[hours > list(LENGTHS.values())[-1]] = "no gap of more than 72 h was learned from"

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metrify.localdays import DaySlots
 from metrify.localtime import Calendar
 from metrify.models.base import Batch
 from metrify.panel import Panel
-from metrify.vee.slots import DaySlots
 
 __all__ = ["Days", "Shown", "Windows", "calendar_of"]
 

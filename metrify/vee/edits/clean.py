@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from metrify.errors import BadValue
 from metrify.lake.keys import match, pack
 from metrify.lake.scan import Time
 from metrify.lake.tables import Lake
@@ -43,8 +44,10 @@ def clean(
 
     An interval without a row in READING is there where an edit holds. `versions` are those of READING, EDIT and
     FINDING, `as_of` means those of a time; the same versions give the same rows, whatever came since. `findings` are
-    those of the last `metrify vee` of these versions. Raises MissingColumns; UnknownName, BadValue for versions.
+    those of the last `metrify vee` of these versions. Raises MissingColumns; UnknownName, BadValue for versions;
+    BadValue where forecasting.target is no column of CLEAN: findings and estimates are of the target.
     """
+    target = _target(lake)
     pins = pinned(lake, versions, as_of)
     part = {"meter_ids": meter_ids, "since": since, "until": until, "buckets": buckets}
     readings = _read(lake, READING, [*_KEY, *_VALUES], pins, part)
@@ -53,8 +56,16 @@ def clean(
     rows = rows.take(pa.array(np.argsort(pack(rows, _KEY), kind="stable")))
     # a run that began before `since` reaches in, so findings are asked for without it
     mask, wrong = _findings(rows, _read(lake, FINDING, FINDING.names, pins, part | {"since": None}))
-    found = CLEAN.conform(_told(rows, edits, mask, wrong, lake.workspace.settings.forecasting.target)).combine_chunks()
+    found = CLEAN.conform(_told(rows, edits, mask, wrong, target)).combine_chunks()
     return found if columns is None else found.select([CLEAN[name].name for name in columns])
+
+
+def _target(lake: Lake) -> str:
+    target = lake.workspace.settings.forecasting.target
+    if target not in _VALUES:
+        wanted = f"{' or '.join(_VALUES)}, which CLEAN has (set it so, and run metrify vee and metrify impute again)"
+        raise BadValue("forecasting.target", wanted, target)
+    return target
 
 
 def _read(lake: Lake, table: Table, columns: list[str], pins: Mapping[str, int], part: dict[str, Any]) -> pa.Table:
@@ -83,7 +94,6 @@ def _with_new_keys(readings: pa.Table, edits: pa.Table) -> pa.Table:
 
 def _told(rows: pa.Table, edits: pa.Table, mask: NDArray[np.int64], wrong: NDArray[np.bool_], target: str) -> pa.Table:
     """Put the edits into the rows and say of each what it is."""
-    target = target if target in _VALUES else _VALUES[0]
     values = {name: rows[name].to_numpy().copy() for name in _VALUES}
     empty = np.logical_and.reduce([np.isnan(value) for value in values.values()])
     status = np.where(wrong, _FLAGGED, np.where(empty, _MISSING, _MEASURED))

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from metrify.errors import BadValue, UnknownMeter
+from metrify.lake.keys import match, pack
 from metrify.lake.scan import Time, as_utc
 from metrify.lake.tables import Lake
 from metrify.schema import EDIT, READING
@@ -24,6 +25,9 @@ from metrify.vee.edits.inforce import HOLDS, MANUAL, columns_of, current_values,
 __all__ = ["Edited", "apply", "edit_rows", "held", "undo", "undone"]
 
 _SHOWN = "edit list --all"
+_CELL = ["meter_id", "timestamp", "column"]
+_SAID = [*_CELL, "after", "method", "author", "reason"]
+"""Edits that hold and are equal in this are one."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,9 @@ class Edited:
 def apply(lake: Lake, edits: pd.DataFrame, author: str, reason: str) -> Edited:
     """Let `edits` (meter_id, timestamp [UTC], column, value) stand in place of what READING holds; all or none.
 
-    Applied again they change nothing, or hold again after they were undone or overruled. Raises as
-    `corrections.checked`, and BadValue for an empty author or reason.
+    What holds already, by the same author and for the same reason, writes nothing; anything else is a row of its own,
+    so that what was undone or overruled stays on record. Raises as `corrections.checked`, and BadValue for an empty
+    author or reason.
     """
     _require_words(author=author, reason=reason)
     wanted = checked(lake, edits)
@@ -49,14 +54,16 @@ def apply(lake: Lake, edits: pd.DataFrame, author: str, reason: str) -> Edited:
         return Edited(0, 0, [])
     current = current_values(wanted, _readings(lake, wanted))
     method = np.full(wanted.num_rows, MANUAL, object)
-    rows = edit_rows(wanted, current, method, author.strip(), np.full(len(method), reason.strip(), object))
-    ids = rows["edit_id"].to_pylist()
-    standing = held(lake, pc.unique(wanted["meter_id"]).to_pylist())
-    hold = standing.filter(pc.equal(standing["state"], HOLDS))["edit_id"]
-    fresh = rows.filter(pc.invert(pc.is_in(rows["edit_id"], hold.combine_chunks())))
+    known = held(lake, pc.unique(wanted["meter_id"]).to_pylist())
+    words = np.full(len(method), reason.strip(), object)
+    rows = edit_rows(wanted, current, method, author.strip(), words, known)
+    standing = known.filter(pc.equal(known["state"], HOLDS))
+    place = match(rows, standing, _SAID)
+    fresh = rows.filter(pa.array(place < 0))
     if fresh.num_rows:
         lake.upsert(EDIT, fresh)
-    return Edited(fresh.num_rows, rows.num_rows - fresh.num_rows, ids)
+    ids = pc.coalesce(standing["edit_id"].take(pa.array(place, mask=place < 0)), rows["edit_id"])
+    return Edited(fresh.num_rows, rows.num_rows - fresh.num_rows, ids.to_pylist())
 
 
 def undo(
@@ -106,15 +113,23 @@ def undone(rows: pa.Table, author: str) -> pa.Table:
 
 
 def edit_rows(
-    wanted: pa.Table, before: NDArray[np.float64], method: NDArray[np.object_], author: str, reason: NDArray[np.object_]
+    wanted: pa.Table,
+    before: NDArray[np.float64],
+    method: NDArray[np.object_],
+    author: str,
+    reason: NDArray[np.object_],
+    known: pa.Table,
 ) -> pa.Table:
-    """EDIT rows made now. `wanted` has meter_id, timestamp, column, value and perhaps low and high, [N]."""
+    """EDIT rows made now. `wanted` has meter_id, timestamp, column, value and perhaps low and high, [N].
+
+    `known` are the EDIT rows that there are of these values, undone or not: none of them is replaced.
+    """
     count = wanted.num_rows
     after = wanted["value"].to_numpy()
     columns = {name: wanted[name] for name in ("meter_id", "timestamp", "column", "low", "high") if _has(wanted, name)}
     keys = zip(
         wanted["meter_id"].to_pylist(), wanted["timestamp"].cast(pa.int64()).to_pylist(), wanted["column"].to_pylist(),
-        before.tolist(), after.tolist(), method, strict=True,
+        before.tolist(), after.tolist(), method, reason, _counts(wanted, known).tolist(), strict=True,
     )  # fmt: skip
     columns["edit_id"] = pa.array([_edit_id(*key, author) for key in keys], TEXT)
     columns["before"] = pa.array(before, from_pandas=True)
@@ -122,6 +137,14 @@ def edit_rows(
     columns |= {"method": pa.array(method, TEXT), "author": pa.repeat(author, count), "reason": pa.array(reason, TEXT)}
     columns["edited_at"] = pa.repeat(pa.scalar(datetime.now(UTC), TIME), count)
     return EDIT.conform(pa.table(columns))
+
+
+def _counts(wanted: pa.Table, known: pa.Table) -> NDArray[np.int64]:
+    """How many edits there are of each value already, [N]: unlike a time, the same when a job is retried."""
+    rows = [table.select(_CELL).set_column(0, "meter_id", table["meter_id"].cast(TEXT)) for table in (wanted, known)]
+    key = np.unique(pack(pa.concat_tables(rows), _CELL), return_inverse=True)[1]
+    there = np.bincount(key[wanted.num_rows :], minlength=len(key))
+    return there[key[: wanted.num_rows]]
 
 
 def _edit_id(*what: object) -> str:

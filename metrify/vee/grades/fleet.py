@@ -14,7 +14,7 @@ from metrify.errors import EmptyTable, UnknownMeter
 from metrify.lake.scan import Time
 from metrify.lake.tables import Lake
 from metrify.schema import EDIT, GRADE
-from metrify.vee.grades.grade import GRADES
+from metrify.vee.grades.points import GRADES, bad, points
 
 __all__ = ["FleetQuality", "fleet_quality"]
 
@@ -52,7 +52,7 @@ def fleet_quality(
     rows = lake.read(GRADE, since=since, until=until, meter_ids=meters).to_pandas()
     if rows.empty:
         raise EmptyTable("GRADE", "Grade the days with `metrify vee`, or ask for other dates.")
-    rows["points"] = rows["grade"].map(GRADES.index)
+    rows["points"] = points(rows["grade"])
     counts = rows["grade"].value_counts()
     ends = rows["local_date"].min(), rows["local_date"].max()
     means = float(rows["measured"].mean()), float(rows["estimated"].mean())
@@ -63,8 +63,7 @@ def fleet_quality(
 
 def _worst_meters(rows: pd.DataFrame, most: int) -> list[dict[str, Any]]:
     """Those with the most points, worse than A alone."""
-    bad = rows["points"] > GRADES.index("C")
-    found = rows.assign(bad=bad).groupby("meter_id").agg(
+    found = rows.assign(bad=bad(rows["points"].to_numpy())).groupby("meter_id").agg(
         days=("points", "size"),
         bad_days=("bad", "sum"),
         points=("points", "sum"),

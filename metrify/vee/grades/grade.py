@@ -16,16 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metrify.localdays import LocalDays
 from metrify.settings import GradeSettings
 from metrify.vee.edits.inforce import MANUAL
 from metrify.vee.evidence import Evidence, Flags, Found
-from metrify.vee.grades.meterdays import MeterDays
 from metrify.vee.grades.words import Tallies, words
 from metrify.vee.rules import RULES
 
-__all__ = ["GRADES", "grades", "letters"]
+__all__ = ["grades", "letters"]
 
-GRADES = "ABCDEF"
 _PROFILE = "class_profile"
 Times = NDArray[np.datetime64]
 
@@ -56,24 +55,25 @@ def grades(
     panel = evidence.panel
     if not panel.values.size:
         return _frame(np.empty(0, str), np.empty(0, "datetime64[D]"), np.empty(0, str), _nothing(), np.empty(0, object))
-    days = MeterDays.of(panel.times, evidence.calendar.zone)
+    days = LocalDays.of(panel, evidence.calendar.zone)
     valid = panel.mask & ((flags & _rules_of("error")) == 0)
     valid[repairs["row"], repairs["column"]] = False
     expected = _expected(evidence, repairs, ends)
     valid &= expected
-    intervals = days.sums(expected)
+    intervals = days.counts(expected)
     row, day = np.nonzero(intervals)
+    of = days.spread(np.arange(len(days.dates)))
     tallies = Tallies(
         intervals[row, day],
-        days.sums(valid)[row, day],
-        *(_counted(days, some, intervals.shape)[row, day] for some in _kinds(repairs)),
-        days.sums(valid & ((flags & _rules_of("warning")) > 0))[row, day],
+        days.counts(valid)[row, day],
+        *(_counted(some, of, intervals.shape)[row, day] for some in _kinds(repairs)),
+        days.counts(valid & ((flags & _rules_of("warning")) > 0))[row, day],
     )
     grade = letters(tallies, settings)
     told = np.flatnonzero(grade != "A")
-    hours = days.longest(expected & ~valid, intervals.shape)[row, day] * (panel.step_minutes / 60)
-    reason = words(tallies, days.rules(flags)[row, day], hours, _methods(days, repairs, row, day), told)
-    return _frame(panel.meter_ids[row], days.dates[day], grade, tallies, reason)
+    hours = days.runs(expected & ~valid)[0][row, day] * (panel.step_minutes / 60)
+    reason = words(tallies, days.rules(flags)[row, day], hours, _methods(of, repairs, row, day), told)
+    return _frame(panel.meter_ids[row], days.dates[day].astype("datetime64[D]"), grade, tallies, reason)
 
 
 def _until(evidence: Evidence, flags: Flags, ends: Times) -> tuple[Evidence, Flags]:
@@ -111,15 +111,18 @@ def _kinds(repairs: pd.DataFrame) -> Iterable[pd.DataFrame]:
     return repairs[~manual], repairs[manual], repairs[repairs["method"] == _PROFILE]
 
 
-def _counted(days: MeterDays, repairs: pd.DataFrame, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    return days.counts(repairs["row"].to_numpy(), repairs["column"].to_numpy(), shape)
+def _counted(repairs: pd.DataFrame, of: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """How many there are in each day, [M, D]; `of` is the place of each interval's day, [T]."""
+    found = np.zeros(shape, np.int64)
+    np.add.at(found, (repairs["row"].to_numpy(), of[repairs["column"]]), 1)
+    return found
 
 
-def _methods(days: MeterDays, repairs: pd.DataFrame, row: NDArray, day: NDArray) -> dict[int, dict[str, int]]:
+def _methods(of: NDArray, repairs: pd.DataFrame, row: NDArray, day: NDArray) -> dict[int, dict[str, int]]:
     """How often which method stands in, by place in `row` and `day`; what was edited by hand is counted apart."""
     automatic = repairs[repairs["method"] != MANUAL]
-    cells = automatic.assign(day=days.of_column[automatic["column"]])
-    place = np.full((int(row.max(initial=-1)) + 1, len(days.dates)), -1)
+    cells = automatic.assign(day=of[automatic["column"]])
+    place = np.full((int(row.max(initial=-1)) + 1, int(of[-1]) + 1), -1)
     place[row, day] = np.arange(len(row))
     found: dict[int, dict[str, int]] = {}
     for (r, d, method), count in cells.groupby(["row", "day", "method"]).size().items():

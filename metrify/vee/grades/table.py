@@ -28,7 +28,8 @@ from metrify.schema.table import TIME
 from metrify.settings import Workspace
 from metrify.vee.evidence import Evidence, Flags
 from metrify.vee.gather import Gathered
-from metrify.vee.grades.grade import GRADES, grades
+from metrify.vee.grades.grade import grades
+from metrify.vee.grades.points import GRADES
 
 __all__ = ["Graded", "Grader", "Span", "commit_grades", "span"]
 

@@ -2,6 +2,7 @@
 
 from metrify.vee.ladder.estimate import (
     METHODS,
+    UNFIT,
     Estimates,
     Learned,
     LearnedEstimates,
@@ -13,6 +14,7 @@ from metrify.vee.ladder.estimate import (
 
 __all__ = [
     "METHODS",
+    "UNFIT",
     "Estimates",
     "Learned",
     "LearnedEstimates",

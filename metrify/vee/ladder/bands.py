@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from metrify.selection import select
 from metrify.vee.ladder.rungs import Ladder
 from metrify.vee.ladder.segments import Floats, Ints, Segments
 
@@ -98,21 +99,6 @@ def _quantiles(errors, offset, least, levels, out):  # pragma: no cover - compil
 
 @njit(cache=True)
 def _ranked(pool, count, place):  # pragma: no cover - compiled
-    """The value of that rank and the next one (Hoare 1961, Algorithm 65: Find); the pool is reordered."""
-    left, right = 0, count - 1
-    while left < right:
-        pivot, low, high = pool[place], left, right
-        while low <= high:
-            while pool[low] < pivot:
-                low += 1
-            while pool[high] > pivot:
-                high -= 1
-            if low <= high:
-                pool[low], pool[high] = pool[high], pool[low]
-                low += 1
-                high -= 1
-        if high < place:
-            left = low
-        if place < low:
-            right = high
+    """The value of that rank and the next one; the pool is reordered."""
+    select(pool, count, place)
     return pool[place], pool[place + 1 : count].min()

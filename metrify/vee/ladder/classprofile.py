@@ -8,10 +8,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from metrify.localdays import DAY_TYPES, DaySlots
 from metrify.localtime import Calendar
 from metrify.panel import Panel
 from metrify.vee.ladder.segments import Floats, Segments
-from metrify.vee.slots import DAY_TYPES, DaySlots
 
 __all__ = ["ClassProfiles", "class_profiles", "of_the_class"]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from metrify.vee.evidence import Evidence, Flags, Found
 from metrify.vee.ladder.bands import band
+from metrify.vee.ladder.classprofile import ClassProfiles
 from metrify.vee.ladder.rungs import METHODS, RUNGS, Ladder
 from metrify.vee.ladder.segments import Floats, Ints, Segments
 
@@ -29,7 +30,8 @@ class LearnedEstimates:
     """family and version, such as quality/imputer:3"""
 
 
-Learned = Callable[[Evidence, Flags, Found], LearnedEstimates]
+Learned = Callable[[Evidence, Flags, Found, ClassProfiles], LearnedEstimates]
+"""Called with the wanted intervals and the profiles of the classes, those that the rungs have."""
 
 
 @dataclass
@@ -47,6 +49,8 @@ class Draft:
     """place in METHODS"""
     least: NDArray[np.int8]
     """the first step that may still answer: 0 is the learned one, then come the rungs"""
+    free: NDArray[np.bool_]
+    """a rule flags what the counter says of this interval: it is not asked"""
 
     @classmethod
     def of(cls, wanted: Found, signed: NDArray[np.bool_]) -> Draft:
@@ -54,7 +58,7 @@ class Draft:
         row, column = np.nonzero(wanted)
         values, low, high = (np.full(len(row), np.nan, np.float32) for _ in range(3))
         method, least = (np.zeros(len(row), np.int8) for _ in range(2))
-        return cls(row, column, signed[row], values, low, high, method, least)
+        return cls(row, column, signed[row], values, low, high, method, least, np.zeros(len(row), bool))
 
     def climb(self, ladder: Ladder, taught: LearnedEstimates | None) -> None:
         """Fill what has no estimate, each interval from the first step that it may still ask and that answers."""

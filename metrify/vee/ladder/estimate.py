@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metrify.localdays import DaySlots
 from metrify.settings import VeeSettings
 from metrify.vee.evidence import Evidence, Flags, Found
 from metrify.vee.ladder.classprofile import ClassProfiles, class_profiles
@@ -17,14 +18,25 @@ from metrify.vee.ladder.rungs import METHODS, Ladder, intervals
 from metrify.vee.ladder.scale import factors
 from metrify.vee.ladder.segments import Floats, Ints
 from metrify.vee.rules import RULES, flagged, to_estimate, trusted, validate
-from metrify.vee.slots import DaySlots
 
-__all__ = ["METHODS", "Estimates", "Learned", "LearnedEstimates", "climbable", "estimate", "revalidate", "usable"]
+__all__ = [
+    "METHODS",
+    "UNFIT",
+    "Estimates",
+    "Learned",
+    "LearnedEstimates",
+    "climbable",
+    "estimate",
+    "revalidate",
+    "usable",
+]
 
-_UNFIT = ("clock_shift", "outage")
+UNFIT = ("clock_shift", "dst_shift", "outage")
 """Rules whose readings teach nothing of another time, although they may be billed."""
 _JUDGES = [rule.name for rule in RULES if rule.severity == "error" and not rule.sees]
 """Rules that can refuse an estimate: those that look at the values alone."""
+_WATCHERS = [rule.name for rule in RULES if rule.severity == "warning" and not rule.sees]
+"""Rules that can doubt it."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +74,19 @@ def estimate(
     """
     wanted = to_estimate(flags) if wanted is None else wanted
     ladder = climbable(evidence, flags, settings, wanted, profiles)
-    taught = learned(evidence, flags, wanted) if learned else None
+    taught = learned(evidence, flags, wanted, ladder.profiles) if learned else None
     draft = Draft.of(wanted, evidence.signed)
-    undone = np.ones(len(draft.row), bool)
+    refused = np.ones(len(draft.row), bool)
     while True:
         draft.climb(ladder, taught)
         scaling = factors(evidence, ladder.values, draft, settings)
         values, low, high, scaled = scaling.apply(draft)
-        undone = _refused(evidence, draft, values, undone, settings)
-        if not undone.any():
+        refused = _refused(evidence, draft, values, refused, settings)
+        if not refused.any():
             break
-        draft.refuse(undone)
+        told_alone = refused & scaling.alone(draft)  # every rung would say the same
+        draft.free |= told_alone
+        draft.refuse(refused & ~told_alone)
     told = reasons(evidence.panel, draft, ladder.values, scaling)
     cells, shape = (draft.row, draft.column), wanted.shape
     laid = [_laid(array, cells, shape, np.float32(np.nan)) for array in (values, low, high)]
@@ -84,21 +98,18 @@ def usable(evidence: Evidence, flags: Flags) -> Floats:
     """Readings that estimates may be made of, [M, T]; NaN elsewhere."""
     values = trusted(evidence.panel, flags).values
     for rule in RULES:
-        if rule.name in _UNFIT:
+        if rule.name in UNFIT:
             values = np.where(flagged(flags, rule.name), np.float32(np.nan), values)
     return values if evidence.outage is None else np.where(evidence.outage, np.float32(np.nan), values)
 
 
-def revalidate(evidence: Evidence, flags: Flags, estimates: Estimates, settings: VeeSettings) -> Flags:
-    """The mask of the filled panel, [M, T]: what the rules say of each estimate; what was read keeps its mask."""
-    filled = np.isfinite(estimates.values)
-    reports = {
-        name: np.where(filled, 0, array).astype(array.dtype)
-        for name in ("repeated", "off_grid", "unreadable")
-        if (array := getattr(evidence, name)) is not None
-    }
-    panel = evidence.panel.replace(np.where(filled, estimates.values, evidence.panel.values))
-    return np.where(filled, validate(replace(evidence, panel=panel, **reports), settings), flags)
+def revalidate(evidence: Evidence, estimates: Estimates, settings: VeeSettings) -> dict[str, int]:
+    """Of how many estimates each rule of severity warning holds that looks at the values alone; errors are refused."""
+    row, column = np.nonzero(np.isfinite(estimates.values))
+    rows = np.unique(row)
+    flags = _said(evidence, rows, (row, column), estimates.values[row, column], settings, _WATCHERS)
+    counts = {name: int(np.count_nonzero(flagged(flags, name))) for name in _WATCHERS}
+    return {name: count for name, count in counts.items() if count}
 
 
 def climbable(
@@ -121,13 +132,23 @@ def _refused(
     rows = np.unique(draft.row[fresh])
     if len(rows):
         mine = np.isin(draft.row, rows)
-        place, column = np.searchsorted(rows, draft.row[mine]), draft.column[mine]
-        beside = evidence.panel.values[rows]
-        beside[place, column] = values[mine]
-        panel = replace(evidence.panel, meter_ids=evidence.panel.meter_ids[rows], values=beside)
-        filled = Evidence(panel, evidence.signed[rows], calendar=evidence.calendar, column=evidence.column)
-        refused[mine] = (validate(filled, settings, only=_JUDGES)[place, column] > 0) & np.isfinite(values[mine])
+        cells = draft.row[mine], draft.column[mine]
+        refused[mine] = (_said(evidence, rows, cells, values[mine], settings, _JUDGES) > 0) & np.isfinite(values[mine])
     return refused
+
+
+def _said(
+    evidence: Evidence, rows: Ints, cells: tuple[Ints, Ints], values: Floats, settings: VeeSettings, rules: list[str]
+) -> Flags:
+    """The mask of some rules for values [N] in cells (meters, columns) of the meters `rows`, beside what was read."""
+    if not len(rows):
+        return np.zeros(0, np.uint32)
+    place = np.searchsorted(rows, cells[0])
+    beside = evidence.panel.values[rows]
+    beside[place, cells[1]] = values
+    panel = replace(evidence.panel, meter_ids=evidence.panel.meter_ids[rows], values=beside)
+    filled = Evidence(panel, evidence.signed[rows], calendar=evidence.calendar, column=evidence.column)
+    return validate(filled, settings, only=rules)[place, cells[1]]
 
 
 def _laid(flat: NDArray, cells: tuple[Ints, Ints], shape: tuple[int, ...], empty: np.generic) -> NDArray:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from metrify.localdays import DaySlots
 from metrify.vee.ladder.segments import Floats, Segments
-from metrify.vee.slots import DaySlots
 
 __all__ = ["COUNT", "mean_of_like_days", "mean_of_two_weeks"]
 

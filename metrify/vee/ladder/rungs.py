@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metrify.localdays import DaySlots
 from metrify.localtime import Calendar
 from metrify.panel import Panel
 from metrify.vee.evidence import Found
@@ -20,7 +21,6 @@ from metrify.vee.ladder.classprofile import ClassProfiles, class_profiles, of_th
 from metrify.vee.ladder.likedays import mean_of_like_days, mean_of_two_weeks
 from metrify.vee.ladder.linear import on_the_line
 from metrify.vee.ladder.segments import Floats, Segments, without
-from metrify.vee.slots import DaySlots
 
 __all__ = ["METHODS", "RUNGS", "Ladder", "class_profile", "like_days", "linear", "two_weeks"]
 
@@ -32,14 +32,16 @@ RUNGS = METHODS[1:5]
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs over readings of one calendar; `settings` are those of VeeSettings that they have."""
+    """The rungs over readings of one calendar."""
 
     values: Floats
     """usable readings, NaN where there is none and where an estimate is wanted, [M, T]"""
     days: DaySlots
     profiles: ClassProfiles
     linear_intervals: int
+    """the longest gap that the line answers, in intervals"""
     within_days: int
+    """how far away days are like days, and the level of a class's profile is taken from [d]"""
 
     def solve(self, rung: str, segments: Segments) -> NDArray[np.float32]:
         """What the rung of that name answers for each interval of the segments, [N]; NaN: nothing."""

@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from metrify.localdays import DaySlots
 from metrify.panel import Panel
 from metrify.vee.evidence import Found
-from metrify.vee.slots import DaySlots
 
 __all__ = ["Segments", "without"]
 

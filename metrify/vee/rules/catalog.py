@@ -29,7 +29,10 @@ def validate(
     """The mask of the rules that hold, [M, T]; with `only`, of the rules of these names.
 
     Without `hindsight` a flag uses nothing later than its own interval, but for the gap rule, which marks what has no
-    reading anyway: what a forecast may know of its past.
+    reading anyway: what a forecast may know of its past. What kind of meter it is, all its readings tell: where METER
+    names no `pv_kw`, whether values below zero are right (`signed`: more than one reading in a hundred is below zero),
+    which negative, reverse_energy and power_factor ask, and which are net meters with one column for both ways
+    (some reading is below zero and nothing is given back in another column), which the rules of registers ask.
     """
     flags = np.zeros(evidence.panel.values.shape, np.uint32)
     for rule in RULES:

@@ -28,21 +28,31 @@ def _reverse_energy(evidence: Evidence, settings: VeeSettings) -> Found:
     registered. Nothing generates where METER says 0 kW and SOLAR meters nothing; where METER is silent, at meters that
     give energy back in less than one reading of a hundred.
     """
+    return _unexpected(evidence, slice(-1, None))
+
+
+def _reverse_energy_by_now(evidence: Evidence, settings: VeeSettings) -> Found:
+    """The same by what was given back and generated so far."""
+    return _unexpected(evidence, slice(None))
+
+
+def _unexpected(evidence: Evidence, known: slice) -> Found:
+    """Where energy was given back although nothing generates, as the `known` running counts say: all, or the last."""
     export = evidence.channel("kwh_export")
     if export is None:
         return _nowhere(evidence)
-    found = export.values > 0
-    found[_generates(evidence, found)] = False
-    return found
-
-
-def _generates(evidence: Evidence, given: Found) -> NDArray[np.bool_]:
-    """Behind which meters something generates, [M]."""
+    given = export.values > 0
     rated = np.full(len(given), np.nan) if evidence.pv_kw is None else evidence.pv_kw
-    often = np.count_nonzero(given, axis=1) > _SOLAR * np.maximum(given.shape[1], 1)
-    generates = np.where(np.isfinite(rated), rated > 0, evidence.signed | often)
-    metered = evidence.generation
-    return generates if metered is None else generates | (metered.values > 0).any(axis=1)
+    often = _count(given)[:, known] > _SOLAR * np.arange(1, given.shape[1] + 1)[known]
+    generates = np.where(np.isfinite(rated)[:, None], (rated > 0)[:, None], evidence.signed[:, None] | often)
+    if evidence.generation is not None:
+        generates = generates | (_count(evidence.generation.values > 0)[:, known] > 0)
+    return given & ~generates
+
+
+def _count(found: Found) -> NDArray[np.int32]:
+    """How often it held until the end of each interval, [M, T]."""
+    return np.cumsum(found, axis=1, dtype=np.int32)
 
 
 def _power_factor(evidence: Evidence, settings: VeeSettings) -> Found:
@@ -114,6 +124,7 @@ RULES = (
         "warning",
         "energy given back by a meter behind which nothing generates",
         _reverse_energy,
+        _reverse_energy_by_now,
         sees=("kwh_export",),
     ),
     Rule(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from metrify.localdays import DaySlots
 from metrify.settings import VeeSettings
 from metrify.vee.evidence import Evidence, Found
 from metrify.vee.rules.rule import Rule
 from metrify.vee.rules.shift import SLOT_MINUTES, Profiles
 from metrify.vee.rules.summertime import missed_changes, summer_periods
 from metrify.vee.rules.wrongclock import wrong_days
-from metrify.vee.slots import DaySlots
 
 __all__ = ["RULES"]
 

@@ -6,12 +6,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["LEAST_POWER", "continued", "disagreements", "drops"]
+__all__ = ["LEAST_POWER", "REGISTERS", "continued", "disagreements", "drops", "last_digit"]
+
+REGISTERS = {"register_kwh": "kwh", "register_export_kwh": "kwh_export"}
+"""By counter [kWh, at the end of each interval] the column that it counts."""
 
 LEAST_POWER = 1000.0
 """The smallest counter that rolls over [kWh]: three digits."""
 _FINEST = 0.001
 """Finest digit that a counter is taken to show [kWh]."""
+_NEAR = 1e-4
+"""A reading that is so near to a multiple of a digit, in digits, is one."""
 
 Counter = NDArray[np.float64]
 
@@ -37,8 +42,7 @@ def disagreements(counter, values, fresh, breaks, net, tolerance, share, whole_s
             total += value
             if np.isnan(reading):
                 continue
-            while digit > _FINEST and _between(reading / digit):
-                digit /= 10
+            digit = _digit(reading, digit)
             if whole and not np.isnan(last):
                 moved = reading - last
                 moved += _power(last, reading) if moved < 0 and not net else 0.0
@@ -88,8 +92,20 @@ def continued(counter, fresh):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def _between(steps):  # pragma: no cover - compiled
-    return abs(steps - np.rint(steps)) > 1e-4
+def last_digit(readings):  # pragma: no cover - compiled
+    """The coarsest of 1, 0.1, 0.01 and 0.001 kWh that all readings of one counter [T] are multiples of, or 0.001."""
+    digit = 1.0
+    for reading in readings:
+        digit = _digit(reading, digit)
+    return digit
+
+
+@njit(cache=True)
+def _digit(reading, digit):  # pragma: no cover - compiled
+    """The last digit of a counter that showed `digit` so far, after one more reading; NaN tells nothing."""
+    while digit > _FINEST and abs(reading / digit - np.rint(reading / digit)) > _NEAR:
+        digit /= 10
+    return digit
 
 
 @njit(cache=True)

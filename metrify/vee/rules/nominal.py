@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from metrify.panel import Panel
 
-__all__ = ["LEVELS_V", "nominal_voltage"]
+__all__ = ["nominal_voltage"]
 
-LEVELS_V = (120.0, 127.0, 208.0, 230.0, 240.0, 277.0, 400.0, 480.0)
+_LEVELS_V = (120.0, 127.0, 208.0, 230.0, 240.0, 277.0, 400.0, 480.0)
 """Standard levels of low voltage [V]."""
 _NEAR = 0.1
 """A median so near to a standard level means that level."""
@@ -25,7 +25,7 @@ def nominal_voltage(voltage: Panel, first: int | None = None) -> tuple[NDArray[n
     """
     values = voltage.values
     medians, since = _spread(values) if first is None else _begun(values, first)
-    levels = np.array(LEVELS_V)
+    levels = np.array(_LEVELS_V)
     nearest = levels[np.abs(np.log(medians[:, None] / levels)).argmin(axis=1)]
     return np.where(np.abs(medians / nearest - 1) <= _NEAR, nearest, medians), since
 

@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 
 from metrify.settings import VeeSettings
 from metrify.vee.evidence import Evidence, Found
-from metrify.vee.rules.counter import continued, disagreements, drops
+from metrify.vee.rules.counter import REGISTERS, continued, disagreements, drops
 from metrify.vee.rules.rule import Rule
 
 __all__ = ["REGISTERS", "RULES", "Pair", "dropped", "pairs"]
-
-REGISTERS = {"register_kwh": "kwh", "register_export_kwh": "kwh_export"}
-"""By counter the column that it counts."""
 
 
 def _sum(evidence: Evidence, settings: VeeSettings) -> Found:

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from metrify.localdays import DaySlots
 from metrify.panel import Panel
-from metrify.vee.slots import DaySlots
 
 __all__ = ["SLOT_MINUTES", "Profiles", "gains_over", "likeness", "usual_variance"]
 

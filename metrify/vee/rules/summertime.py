@@ -8,11 +8,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from metrify.localdays import DaySlots
 from metrify.localtime import LocalTimes
 from metrify.panel import Panel
 from metrify.vee.evidence import Found
 from metrify.vee.rules.shift import Profiles, gains_over, likeness, usual_variance
-from metrify.vee.slots import DaySlots
 
 __all__ = ["Period", "missed_changes", "summer_periods"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from metrify.localdays import DaySlots
 from metrify.settings import VeeSettings
 from metrify.vee.evidence import Evidence, Found
 from metrify.vee.rules.rule import Rule
-from metrify.vee.slots import DaySlots
 
 __all__ = ["RULES"]
 

@@ -14,7 +14,7 @@ from metrify.errors import EmptyTable
 from metrify.localtime import Calendar
 from metrify.models.base import Batch
 from metrify.models.quality.denoiser import Denoiser
-from metrify.models.quality.lengths import errors, ladder, length_of
+from metrify.models.quality.lengths import errors, length_of
 from metrify.models.quality.windows import Days, Windows, calendar_of
 from metrify.panel import Panel
 from tests.models.quality.homes import LONDON, asked, homes, taught
@@ -81,7 +81,7 @@ def test_it_is_nearer_than_three_like_days_on_longer_gaps() -> None:
     known = said["value"].notna().to_numpy()
     actual, length = test.rows["target"].to_numpy(np.float64), length_of(test.rows)
     mine = errors(actual, said["value"].to_numpy(), length)
-    rung = errors(actual, np.where(known, ladder(test.rows), np.nan), length)
+    rung = errors(actual, np.where(known, test.rows["ladder"], np.nan), length)
     assert np.isfinite(mine[1:]).any()
     assert (mine < rung)[np.isfinite(mine)].all()
     assert (said["low"] <= said["value"])[known].all()

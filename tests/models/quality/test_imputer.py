@@ -14,7 +14,7 @@ from metrify.models.base import Batch
 from metrify.models.catalog import load
 from metrify.models.forecasting.conformal import Conformal
 from metrify.models.quality.imputer import Imputer
-from metrify.models.quality.lengths import LENGTHS, Standing, answer, errors, held_out, ladder, length_of
+from metrify.models.quality.lengths import LENGTHS, Standing, answer, errors, held_out, length_of
 from tests.models.fleet import batches
 from tests.models.quality.homes import LONDON, asked, homes, taught
 
@@ -33,7 +33,7 @@ def test_it_is_nearer_than_the_ladder_on_gaps_of_every_length() -> None:
     known = said["value"].notna().to_numpy()
     assert known.mean() > 0.9
     mine = errors(actual, said["value"].to_numpy(), length)
-    rung = errors(actual, np.where(known, ladder(test.rows), np.nan), length)
+    rung = errors(actual, np.where(known, test.rows["ladder"], np.nan), length)
     assert (mine < 0.95 * rung)[np.isfinite(mine)].all()
 
 
@@ -65,9 +65,7 @@ def test_where_a_rung_did_no_worse_it_leaves_the_gap_to_it_and_says_so() -> None
     said = answer(rows, point - 0.1, point, point + 0.1, standing)
     length = length_of(rows)
     assert said["value"].notna().to_numpy().tolist() == np.isin(length, [1, 3]).tolist()
-    assert (
-        said["reason"][length == 0].str.contains("straight line did no worse on gaps of at most 2 h.*1.25 times").all()
-    )
+    assert said["reason"][length == 0].str.contains("the ladder did no worse on gaps of at most 2 h.*1.25 times").all()
     assert said["reason"][length == 2].str.contains("no gaps of 12 to 24 h were held out").all()
     again = Standing.from_state(standing.state())
     np.testing.assert_array_equal(again.gain, good)

@@ -121,3 +121,9 @@ def test_versions_and_columns_that_there_are_not_are_told(lake: Lake) -> None:
 
 def test_a_lake_without_readings_has_no_rows(workspace) -> None:
     assert clean(Lake(workspace)).num_rows == 0
+
+
+def test_a_target_that_it_has_no_column_for_is_refused(lake: Lake) -> None:
+    (lake.workspace.home / "settings.toml").write_text('[forecasting]\ntarget = "kvarh"\n')
+    with pytest.raises(BadValue, match=r"forecasting\.target: wanted kwh or kwh_export"):
+        clean(Lake(type(lake.workspace)(lake.workspace.home)))

@@ -92,9 +92,27 @@ def test_undoing_names_who_did_it_and_an_edit_can_be_done_again(lake: Lake) -> N
     again = undo(lake, done.edit_ids, author="three")
     assert (again.written, again.unchanged) == (0, 1)
     assert lake.read(EDIT).to_pylist()[0]["undone_by"] == "two"
-    assert apply(lake, edits(("a", 3, 1.5)), "one", "why").edit_ids == done.edit_ids
-    assert lake.count(EDIT) == 1
+    redone = apply(lake, edits(("a", 3, 1.5)), "one", "why")
+    assert redone.written == 1
+    assert redone.edit_ids != done.edit_ids
+    first, second = held(lake).to_pylist()
+    assert (first["edit_id"], first["state"], first["undone_by"]) == (done.edit_ids[0], "undone", "two")
+    assert (second["edit_id"], second["state"], second["undone_by"]) == (redone.edit_ids[0], "holds", None)
     assert shown(lake, "a", 3) == (1.5, "edited")
+    undo(lake, redone.edit_ids, author="four")
+    assert held(lake)["undone_by"].to_pylist() == ["two", "four"]
+
+
+def test_another_reason_is_another_edit_and_the_same_reason_is_the_same(lake: Lake) -> None:
+    done = apply(lake, edits(("a", 3, 1.5), ("a", 5, 2.5)), "one", "why")
+    again = apply(lake, edits(("a", 5, 2.5), ("a", 3, 1.5)), "one", "why")
+    assert (again.written, again.unchanged, sorted(again.edit_ids)) == (0, 2, sorted(done.edit_ids))
+    other = apply(lake, edits(("a", 3, 1.5)), "one", "read on site")
+    assert other.written == 1
+    rows = held(lake).to_pylist()
+    assert [(row["reason"], row["state"]) for row in rows] == [
+        ("why", "overruled"), ("read on site", "holds"), ("why", "holds"),
+    ]  # fmt: skip
 
 
 def test_a_period_of_a_meter_is_undone(lake: Lake) -> None:
@@ -124,9 +142,11 @@ def test_editing_twice_is_editing_once_and_undo_restores_the_bytes(lake: Lake, c
     assert (as_bytes(clean(lake)), lake.version(EDIT)) == (once, version)
     undo(lake, done.edit_ids, author="later")
     assert as_bytes(clean(lake)) == before
-    apply(lake, wanted, "later", "why")
+    again = apply(lake, wanted, "later", "why")
+    assert not set(again.edit_ids) & set(done.edit_ids)
     assert as_bytes(clean(lake)) == once
-    undo(lake, done.edit_ids, author="later")
+    undo(lake, again.edit_ids, author="later")
+    assert as_bytes(clean(lake)) == before
     assert as_bytes(lake.read(READING)) == readings
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -141,7 +143,7 @@ def test_what_is_learned_goes_first_where_it_answers() -> None:
     gap = hours_of(panel, "2013-06-20", "2013-06-21")
     evidence = evidence_of(without(panel, gap))
 
-    def learned(evidence: Evidence, flags: Flags, wanted: Found) -> LearnedEstimates:
+    def learned(evidence: Evidence, flags: Flags, wanted: Found, profiles: ClassProfiles) -> LearnedEstimates:
         values = np.full(wanted.shape, np.nan, np.float32)
         values[wanted] = np.where(np.arange(24) < 10, 0.4 + np.arange(24) / 100, np.nan)
         values[0, np.flatnonzero(wanted[0])[:2]] = -0.1, 0.25
@@ -159,15 +161,14 @@ def test_an_estimate_that_a_rule_flags_falls_to_the_next_rung() -> None:
     gap = hours_of(panel, "2013-06-20", "2013-06-22")
     evidence = evidence_of(without(panel, gap))
 
-    def stuck(evidence: Evidence, flags: Flags, wanted: Found) -> LearnedEstimates:
+    def stuck(evidence: Evidence, flags: Flags, wanted: Found, profiles: ClassProfiles) -> LearnedEstimates:
         values = np.where(wanted, np.float32(0.4321), np.float32(np.nan))
         return LearnedEstimates(values, values, values, "quality/imputer:1")
 
-    flags, found = filled(evidence, learned=stuck)
+    _, found = filled(evidence, learned=stuck)
     assert methods(found, gap) == {"like_days"}
-    again = revalidate(evidence, flags, found, SETTINGS)
-    assert not to_estimate(again).any()
-    np.testing.assert_array_equal(again[~gap], flags[~gap])
+    filled_up = evidence_of(panel.replace(np.where(gap, found.values, panel.values)))
+    assert not to_estimate(validate(filled_up, SETTINGS)).any()
 
 
 def test_without_a_rung_that_passes_there_is_no_estimate() -> None:
@@ -235,12 +236,13 @@ def test_estimates_stand_only_where_they_are_wanted(values: np.ndarray, exports:
     assert not (covered & there).any()
 
 
-def test_the_mask_of_estimates_leaves_out_what_was_said_of_the_reading() -> None:
-    panel = homes(1)
-    wrong = hours_of(panel, "2013-06-20T05", "2013-06-20T06")
-    panel.values[wrong] = -1
-    repeated = np.where(wrong, panel.times.astype(np.int64) + 3600, 0)
-    evidence = evidence_of(panel, repeated=repeated)
-    flags, found = filled(evidence)
-    assert (flags[wrong] & 0b111 == 0b110).all()
-    assert not revalidate(evidence, flags, found, SETTINGS)[wrong].any()
+def test_what_warnings_say_of_estimates_is_counted_and_of_readings_is_not() -> None:
+    panel = homes(2)
+    panel.values[1, 5:30] = 0  # of a meter without estimates
+    day = hours_of(panel, "2013-06-20", "2013-06-21")
+    evidence = evidence_of(without(panel, day))
+    _, found = filled(evidence)
+    assert revalidate(evidence, found, SETTINGS) == {}
+    nothing = replace(found, values=np.where(day, np.float32(0), found.values))
+    assert revalidate(evidence, nothing, SETTINGS)["zero_run"] == 24
+    assert revalidate(evidence, replace(found, values=np.full_like(found.values, np.nan)), SETTINGS) == {}

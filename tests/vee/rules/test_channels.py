@@ -128,3 +128,12 @@ def test_without_hindsight_nothing_depends_on_what_comes_later() -> None:
             past = find(evidence(kwh[:, :cut], voltage_v=volts[:, :cut], kvarh=kvarh[:, :cut]), SETTINGS)
             np.testing.assert_array_equal(whole[:, :cut], past)
             assert whole.any()
+
+
+def test_production_that_is_metered_later_is_no_excuse_before() -> None:
+    production = panel(given_back([400]))
+    seen = evidence(usage(), kwh_export=given_back([300, 500]), generation=production)
+    find = RULE["reverse_energy"].at_once
+    assert find is not None
+    assert np.argwhere(find(seen, SETTINGS)).tolist() == [[0, 300]]
+    assert found("reverse_energy", seen) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -82,7 +84,16 @@ def _negative(row: np.ndarray, first: int, until: int) -> None:
     row[first] = -1
 
 
-fleets = st.builds(a_fleet, st.integers(0, 10_000), st.sampled_from([15, 30, 60]))
+def a_sparse_exporter(fleet: Evidence, hours: list[int]) -> Evidence:
+    """The fleet with meters that give energy back in these intervals alone, of which METER and SOLAR say nothing."""
+    export = np.zeros(fleet.panel.values.shape)
+    export[:, hours] = 0.2
+    channels = {**fleet.channels, "kwh_export": fleet.panel.replace(export.astype(np.float32))}
+    return replace(fleet, channels=channels, pv_kw=None, generation=None)
+
+
+whole_fleets = st.builds(a_fleet, st.integers(0, 10_000), st.sampled_from([15, 30, 60]))
+fleets = whole_fleets | st.builds(a_sparse_exporter, whole_fleets, st.lists(st.integers(0, 800), max_size=24))
 readings = arrays(
     np.float32,
     st.tuples(st.integers(1, 3), st.integers(0, 60)),
@@ -148,6 +159,16 @@ def test_what_is_said_at_once_uses_nothing_later(fleet: Evidence, share: float) 
     for rule in RULES:
         if rule.name != "gap":  # it marks what has no reading anyway
             np.testing.assert_array_equal(flagged(whole, rule.name), flagged(past, rule.name), err_msg=rule.name)
+
+
+def test_who_gives_energy_back_seldom_is_told_of_at_once_by_what_was_given_so_far() -> None:
+    """Eight intervals of 864 are seldom in the end; fifteen more make it often, and change nothing before."""
+    seldom, often = (
+        validate(a_sparse_exporter(a_fleet(5), hours), SETTINGS, hindsight=False, only={"reverse_energy"})
+        for hours in (list(range(500, 508)), [*range(500, 508), *range(849, 864)])
+    )
+    assert np.flatnonzero(flagged(seldom, "reverse_energy")[0]).tolist() == [500, 501, 502, 503, 504]  # 5 of 505
+    np.testing.assert_array_equal(often[:, :849], seldom[:, :849])
 
 
 @given(readings, st.sampled_from([15, 30, 60, 120, 1440]), st.booleans())

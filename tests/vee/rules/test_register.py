@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from metrify.panel import Panel
 from metrify.settings import VeeSettings
 from metrify.vee.evidence import Evidence, Found
+from metrify.vee.rules.counter import last_digit
 from metrify.vee.rules.register import RULES
 
 SETTINGS = VeeSettings()
@@ -226,3 +227,9 @@ def test_without_hindsight_nothing_depends_on_what_comes_later(seed: int, cut: i
         whole = find(evidence(kwh, register_kwh=counter), SETTINGS)
         past = find(evidence(kwh[:, :cut], register_kwh=counter[:, :cut]), SETTINGS)
         np.testing.assert_array_equal(whole[:, :cut], past)
+
+
+def test_the_last_digit_is_the_coarsest_that_all_readings_show() -> None:
+    shown = {1.0: [12.0, np.nan, 15.0], 0.1: [12.0, 12.3], 0.01: [12.25, 12.5], 0.001: [1e6 + 0.125, 0.00007]}
+    for digit, readings in shown.items():
+        assert last_digit(np.array(readings)) == pytest.approx(digit)
