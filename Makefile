@@ -5,6 +5,8 @@ READY  := .venv/.installed
 LOCK   := requirements.txt
 # compiled modules are kept, whatever the shell says: else every worker and replica compiles all that it imports anew
 export PYTHONDONTWRITEBYTECODE :=
+# and so are compiled kernels, by what is written in their source: set-up compiles them, tests and jobs load them
+export NUMBA_CACHE_LOCATOR_CLASSES := metrify.kernels.kept.ByContent,InTreeCacheLocator
 
 .PHONY: help setup lock demo up down test slow check services docs clean
 .PHONY: bench-features bench-validation bench-validation-job bench-estimation bench-imputation bench-detection bench-failures

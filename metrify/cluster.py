@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from metrify.errors import ClusterError
+from metrify.kernels import KEPT
 from metrify.settings import Workspace
 
 __all__ = ["address_file", "environment", "session", "variables"]
@@ -31,6 +32,7 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # Ray Data's own actors make the core complain on every start; errors still raise
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # decided, so that Ray does not warn about it
+    **KEPT,
 }
 
 

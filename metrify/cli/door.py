@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -12,6 +13,7 @@ import typer
 from metrify.cli import contract, data, edit, export, models, operate, pipeline, report, scoring, vee, versions
 from metrify.cli.console import Console
 from metrify.errors import InputError, MetrifyError
+from metrify.kernels import KEPT
 
 __all__ = ["app", "main"]
 
@@ -51,6 +53,8 @@ for verbs in (data, contract, vee, edit, export, models, versions, scoring, oper
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb and end the process: 0 only on success, 2 for what was handed in wrong, 1 for what went wrong."""
+    for name, value in KEPT.items():
+        os.environ.setdefault(name, value)
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "--json" in given:  # also after the verb, where people type it
         given = ["--json", *(word for word in given if word != "--json")]

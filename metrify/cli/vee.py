@@ -135,7 +135,7 @@ def quality(
 def _quality_lines(found: FleetQuality) -> list[Any]:
     number = sum(found.days.values())
     lines: list[Any] = [
-        f"{number:,} days of {found.meters:,} meters from {found.since} to {found.until}: "
+        f"{number:,} days of {found.meters:,} meter{'s' * (found.meters != 1)} from {found.since} to {found.until}: "
         f"{found.measured:.2%} measured, {found.estimated:.2%} estimated",
         grades_table(found.days),
     ]
