@@ -73,7 +73,7 @@ class Head:
         home = json.dumps({"env_vars": {"METRIFY_HOME": str(workspace.home)}})
         entry = ["python", f"jobs/{stage}.py", *map(str, words)]
         command = ["submit", "--working-dir=.", f"--runtime-env-json={home}", *options, "--", *entry]
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 400
         while True:  # the dashboard answers some seconds before the agent that takes jobs does
             done = self.job(*command, token=token)
             if "No available agent" not in done.stderr or time.monotonic() > deadline:
