@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -22,6 +20,7 @@ from metrify.models.base import Batch, Model, Needs, Report, Span
 from metrify.models.forecasting.answer import answer, answerable, calibration_rows
 from metrify.models.forecasting.conformal import Conformal
 from metrify.models.forecasting.profile import Profile
+from metrify.models.heads import at_once, importance, load_boosters, parameters, save_boosters
 from metrify.schema import FORECAST, Table
 
 __all__ = ["LightGBMForecaster"]
@@ -82,15 +81,14 @@ class LightGBMForecaster(Model):
         aside = calibration_rows(rows, self.calibration_days)
         data = _dataset(rows)
         inner = data.subset(np.flatnonzero(~aside)).construct() if aside.any() else data
-        earlier = load_boosters(resume) if resume else {}
+        earlier = load_boosters(_HEADS, resume) if resume else {}
         watch = self._watch(valid, report, data)
         first = {"q50": self._boost("q50", data, earlier.get("q50"), **watch)} if watch else {}
         rest = {"q50": data, "mean": data, "q10": inner, "q90": inner}
-        boosters = first | self._at_once(
-            {head: (self._boost, head, rows, earlier.get(head)) for head, rows in rest.items() if head not in first}
-            # calibration wants a median that has not seen the days set aside either
-            | ({_UNSEEN: (self._boost, "q50", inner, None)} if aside.any() else {})
-        )
+        calls = {head: (self._boost, head, rows, earlier.get(head)) for head, rows in rest.items() if head not in first}
+        # calibration wants a median that has not seen the days set aside either
+        calls |= {_UNSEEN: (self._boost, "q50", inner, None)} if aside.any() else {}
+        boosters = first | at_once(calls, self.threads)
         self._calibrate(boosters.pop(_UNSEEN, boosters["q50"]), boosters, rows[aside])
         self._boosters = boosters
         return self
@@ -109,38 +107,15 @@ class LightGBMForecaster(Model):
         rounds = self.n_estimators - (started.current_iteration() if started else 0)
         if started and rounds <= 0:
             return started
-        return lgb.train({**self._parameters, **_HEADS[head]}, data, rounds, init_model=started, **watch)
+        return lgb.train(
+            {**parameters(self), "metric": "l1", **_HEADS[head]}, data, rounds, init_model=started, **watch
+        )
 
     def _heads(self, matrix: NDArray[np.float32], boosters: dict[str, lgb.Booster]) -> dict[str, NDArray[np.float64]]:
         """What each booster says of each row."""
         if len(matrix) < _WORTH_THREADS:
             return {head: booster.predict(matrix, num_threads=1) for head, booster in boosters.items()}
-        return self._at_once({head: (_predict, booster, matrix) for head, booster in boosters.items()})
-
-    def _at_once(self, calls: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
-        """Run (function, *arguments) by name, one core each: OpenMP's own threads stall where other work runs too."""
-        cores = self.threads or int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
-        with ThreadPoolExecutor(max_workers=min(cores, len(calls))) as pool:
-            running = {name: pool.submit(*call) for name, call in calls.items()}
-            return {name: future.result() for name, future in running.items()}
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        return {
-            "learning_rate": self.learning_rate,
-            "num_leaves": self.num_leaves,
-            "min_data_in_leaf": self.min_data_in_leaf,
-            "feature_fraction": self.feature_fraction,
-            "bagging_fraction": self.bagging_fraction,
-            "bagging_freq": 1,
-            "lambda_l2": self.lambda_l2,
-            "num_threads": 1,
-            "seed": self.seed,
-            "deterministic": True,
-            "force_row_wise": True,  # a fixed histogram method: the automatic choice is not deterministic
-            "metric": "l1",
-            "verbosity": -1,
-        }
+        return at_once({head: (_predict, booster, matrix) for head, booster in boosters.items()}, self.threads)
 
     def _watch(self, valid: Batch | None, report: Report | None, data: lgb.Dataset) -> dict[str, Any]:
         """What makes LightGBM tell the WAPE of the median on `valid` every few trees."""
@@ -176,28 +151,18 @@ class LightGBMForecaster(Model):
 
     def importance(self) -> dict[str, float]:
         """Share of each feature in the gain of the median's trees."""
-        median = self._boosters["q50"]
-        gain = median.feature_importance("gain")
-        return dict(zip(median.feature_name(), gain / max(gain.sum(), 1e-12), strict=True))
+        return importance(self._boosters["q50"])
 
     def save_state(self, folder: Path) -> None:
-        for head, booster in self._boosters.items():
-            booster.save_model(folder / f"{head}.txt")
+        save_boosters(self._boosters, folder)
         state = {"conformal": self._conformal.state(), "profile": self._profile.state()}
         (folder / "state.json").write_text(json.dumps(state))
 
     def load_state(self, folder: Path) -> None:
-        self._boosters = load_boosters(folder)
+        self._boosters = load_boosters(_HEADS, folder)
         state = json.loads((folder / "state.json").read_text())
         self._conformal = Conformal.from_state(state["conformal"])
         self._profile = Profile.from_state(state["profile"])
-
-
-def load_boosters(folder: Path) -> dict[str, lgb.Booster]:
-    """The boosters saved in `folder`, by head; those that are not there yet are left out."""
-    return {
-        head: lgb.Booster(model_file=folder / f"{head}.txt") for head in _HEADS if (folder / f"{head}.txt").exists()
-    }
 
 
 def _predict(booster: lgb.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float64]:

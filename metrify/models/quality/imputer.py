@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -19,6 +17,7 @@ from metrify.errors import EmptyTable
 from metrify.features.feature import TARGET_UNIT
 from metrify.features.gap import FEATURES, LOOKBACK_DAYS
 from metrify.models.base import Batch, Model, Needs, Report, Span
+from metrify.models.heads import at_once, importance, load_boosters, parameters, save_boosters
 from metrify.models.quality.lengths import Standing, answer, answerable, errors, held_out, length_of
 from metrify.schema import ESTIMATE, Table
 
@@ -78,7 +77,8 @@ class Imputer(Model):
         watch = self._watch(valid, report)
         boosters = {"q50": self._boost("q50", data, **watch)} if watch else {}
         wanted = {"q50": ("q50", data), "q10": ("q10", inner), "q90": ("q90", inner), _UNSEEN: ("q50", inner)}
-        boosters |= self._at_once({name: task for name, task in wanted.items() if name not in boosters})
+        calls = {name: (self._boost, *task) for name, task in wanted.items() if name not in boosters}
+        boosters |= at_once(calls, self.threads)
         unseen = boosters.pop(_UNSEEN)
         self._boosters = boosters
         judges = rows[aside] if aside.any() else rows
@@ -86,35 +86,13 @@ class Imputer(Model):
         return self
 
     def _boost(self, head: str, data: lgb.Dataset, **watch: Any) -> lgb.Booster:
-        return lgb.train({**self._parameters, **_HEADS[head]}, data, self.n_estimators, **watch)
-
-    def _at_once(self, tasks: dict[str, tuple[str, lgb.Dataset]]) -> dict[str, lgb.Booster]:
-        threads = self.threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
-        with ThreadPoolExecutor(min(threads, len(tasks))) as pool:
-            return dict(zip(tasks, pool.map(lambda task: self._boost(*task), tasks.values()), strict=True))
+        return lgb.train({**parameters(self), **_HEADS[head]}, data, self.n_estimators, **watch)
 
     def _heads(self, rows: pd.DataFrame, boosters: dict[str, lgb.Booster]) -> list[NDArray[np.float64]]:
         """What the boosters say of q10, q50 and q90 in the target's unit, [N] each."""
         level = rows["level"].to_numpy(np.float64)
         matrix = _matrix(rows, boosters["q50"].feature_name())
         return [boosters[head].predict(matrix, num_threads=1) * level for head in ("q10", "q50", "q90")]
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        return {
-            "learning_rate": self.learning_rate,
-            "num_leaves": self.num_leaves,
-            "min_data_in_leaf": self.min_data_in_leaf,
-            "feature_fraction": self.feature_fraction,
-            "bagging_fraction": self.bagging_fraction,
-            "bagging_freq": 1,
-            "lambda_l2": self.lambda_l2,
-            "seed": self.seed,
-            "deterministic": True,
-            "force_row_wise": True,  # a fixed histogram method: the automatic choice is not deterministic
-            "num_threads": 1,
-            "verbosity": -1,
-        }
 
     def _watch(self, valid: Batch | None, report: Report | None) -> dict[str, Any]:
         """What tells the error on `valid` every few trees, by the mean over the lengths of gaps."""
@@ -144,17 +122,14 @@ class Imputer(Model):
 
     def importance(self) -> dict[str, float]:
         """Share of each feature in the gain of the median's trees."""
-        median = self._boosters["q50"]
-        gain = median.feature_importance("gain")
-        return dict(zip(median.feature_name(), gain / max(gain.sum(), 1e-12), strict=True))
+        return importance(self._boosters["q50"])
 
     def save_state(self, folder: Path) -> None:
-        for head, booster in self._boosters.items():
-            booster.save_model(folder / f"{head}.txt")
+        save_boosters(self._boosters, folder)
         (folder / "standing.json").write_text(json.dumps(self._standing.state()))
 
     def load_state(self, folder: Path) -> None:
-        self._boosters = {head: lgb.Booster(model_file=folder / f"{head}.txt") for head in _HEADS}
+        self._boosters = load_boosters(_HEADS, folder)
         self._standing = Standing.from_state(json.loads((folder / "standing.json").read_text()))
 
 
